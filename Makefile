@@ -1,0 +1,58 @@
+# Two commands on a fresh machine: `make run` and `make test`. They need Python 3.11 to 3.13.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: run install test check bench lock clean
+
+run: $(VENV)/.run
+	@$(BIN)/undersigned serve --sample
+
+install: $(VENV)/.dev
+
+test: $(VENV)/.dev tests/node_modules/.done
+	$(BIN)/pytest
+	$(BIN)/pytest --database postgresql
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python bench/bench.py
+
+# Both lock files, from pyproject.toml. Installing then needs no resolving and brings the same.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --quiet \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+		--custom-compile-command "make lock" -c requirements.txt \
+		pyproject.toml --group dev -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) tests/node_modules
+
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv is missing; on Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/.run: $(BIN)/pip requirements.txt pyproject.toml
+	@echo "Installing (once; about a minute) …"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# axe-core and the HTML validator; without npm, the tests that need them say so and are skipped.
+tests/node_modules/.done: tests/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --prefix tests --no-audit --no-fund --silent; fi
+	@mkdir -p tests/node_modules && touch $@

@@ -1,0 +1,62 @@
+"""Undersigned: opens the rooms and wires them; nothing else."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from widgets import letters
+from widgets import settings as setting_values
+from widgets.models.fact import content_version
+from widgets.service import make_ready, open_service
+from widgets.settings import Settings
+from widgets.statement_files import SLUG
+from widgets.web import embeds, errors, mailbox, pages, rendering, security, signup
+from widgets.web.cache import PageCache
+
+
+class SlugConverter(BaseConverter):
+    """What a slug can be; all else (NUL bytes too) is no route of ours and reaches no table."""
+
+    regex = SLUG
+    part_isolating = True
+
+
+class DigestConverter(BaseConverter):
+    regex = "[0-9a-f]{32}"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application; without settings, those of the environment.
+
+    Raises widgets.settings.UnsafeSettings, and what widgets.service.make_ready raises.
+    """
+    service = open_service(settings or setting_values.load())
+    make_ready(service)
+    settings = service.settings
+
+    app = Flask("undersigned", template_folder=letters.template_folder(), static_folder=None)
+    app.extensions["undersigned"] = service
+    app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_POST
+    app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_POST
+    app.url_map.converters["slug"] = SlugConverter
+    app.url_map.converters["digest"] = DigestConverter
+    app.url_map.strict_slashes = False
+
+    rendering.install(app)
+    security.install(app, service)
+    errors.install(app)
+    for room in (embeds, pages, signup):
+        app.register_blueprint(room.blueprint)
+    if settings.smtp_url is None:
+        app.register_blueprint(mailbox.blueprint)
+
+    def read_version() -> int:
+        with service.database.reading() as session:
+            return content_version(session)
+
+    cached = PageCache(app.wsgi_app, read_version, settings.content_check_seconds)
+    app.wsgi_app = cached  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(cached, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,88 @@
+"""E-mail addresses: what is one, and the keyed hashes by which they are known."""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+LONGEST = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
+DOTS_DO_NOT_COUNT = frozenset({"gmail.com", "googlemail.com"})
+
+
+class BadAddress(ValueError):
+    """Not one deliverable address; the text is a sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A valid address. `text` is as to be written to; `local`@`domain` its parts."""
+
+    text: str
+    local: str
+    domain: str
+
+
+def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
+    """One address as a reader types it; internationalised and quoted ones too (RFC 6531, 5321).
+
+    Raises BadAddress. Nothing is looked up: a sign-up must not wait for somebody's DNS.
+    """
+    text = typed.strip()
+    if not text:
+        raise BadAddress("Please type your e-mail address.")
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise BadAddress("An e-mail address is one line, without special characters.")
+    if not text.startswith('"') and len(re.findall(r"[^\s@,;<>]@[^\s@,;<>]", text)) > 1:
+        raise BadAddress("Please type one address; each is signed up by itself.")
+    if len(text.encode()) > LONGEST:
+        raise BadAddress("This is longer than an e-mail address can be.")
+    if "@" not in text:
+        raise BadAddress("An e-mail address has an @ in it, like name@example.org.")
+    try:
+        valid = validate_email(
+            text,
+            check_deliverability=False,
+            allow_quoted_local=True,
+            test_environment=allow_test_domains,
+        )
+    except EmailNotValidError:
+        raise BadAddress(
+            "This does not look like an e-mail address. Please check it: name@example.org."
+        ) from None
+    return Address(valid.normalized, valid.local_part, valid.domain.casefold())
+
+
+class Hasher:
+    """Keyed hashes (HMAC-SHA256, hexadecimal) of addresses: useless without the key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def _hash(self, purpose: str, text: str) -> str:
+        message = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+    def address(self, address: Address) -> str:
+        """The same for every way of writing one address in upper and lower case."""
+        return self._hash("address", address.text.casefold())
+
+    def mailbox(self, address: Address) -> str:
+        """The same for all addresses that reach one mailbox by common rules: `name+anything`,
+        and the dots of a Gmail name. By it the mails to one person are counted."""
+        local = address.local.casefold()
+        if not local.startswith(("+", '"')):
+            local = local.split("+", 1)[0]
+        domain = address.domain
+        if domain in DOTS_DO_NOT_COUNT:
+            local, domain = local.replace(".", ""), "gmail.com"
+        return self._hash("mailbox", f"{local}@{domain}")
+
+    def domain(self, address: Address) -> str:
+        return self._hash("domain", address.domain)
+
+    def fingerprint(self) -> str:
+        """Tells two keys apart without telling either."""
+        return self._hash("fingerprint", "")[:16]

@@ -1,0 +1,228 @@
+"""The commands; each calls one function of the floor below."""
+
+import csv
+import json
+import logging
+import os
+import re
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from widgets import addresses, create_app, members, newsletters, statements, supervisor
+from widgets import sample as sample_network
+from widgets import settings as setting_values
+from widgets import worker as delivery_worker
+from widgets.models.database import DatabaseIsBehind
+from widgets.models.subscriber import State
+from widgets.service import Service, WrongHashKey, make_ready, open_service
+from widgets.settings import Settings, UnsafeSettings
+from widgets.statement_files import SLUG, BadFile
+from widgets.web.server import Server
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+TIED = click.option("--tied", is_flag=True, hidden=True, help="Stop when standard input ends.")
+
+
+@click.group()
+@click.version_option(package_name="undersigned")
+def main() -> None:
+    """Statement cards, signatory lists and newsletter forms for iframes, without JavaScript.
+
+    Settings are environment variables that begin with UNDERSIGNED_; see docs/operators.md.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def install(app: Flask) -> None:
+    """The same commands for `flask --app wsgi …`."""
+    for command in main.commands.values():
+        app.cli.add_command(command)
+
+
+def _settings() -> Settings:
+    try:
+        return setting_values.load()
+    except UnsafeSettings as error:
+        raise click.ClickException(f"The settings can't be used.\n{error}") from None
+
+
+def _service(*, upgrade: bool = False) -> Service:
+    settings = _settings()
+    try:
+        service = open_service(settings)
+        make_ready(service, upgrade=upgrade)
+    except (DatabaseIsBehind, WrongHashKey) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"The instance folder can't be used: {error}") from None
+    return service
+
+
+@main.command()
+def upgrade() -> None:
+    """Creates the database, or brings it up to this version."""
+    _service(upgrade=True)
+    click.echo("The database is up to date.")
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+def import_statements(files: tuple[Path, ...]) -> None:
+    """Imports statements: FILE.md, with its signatories and picture beside it.
+
+    All files are imported, or none. Doing it again changes nothing.
+    """
+    service = _service()
+    try:
+        done = statements.import_files(
+            service.database, service.settings.instance_path, files, datetime.now(UTC)
+        )
+    except BadFile as error:
+        raise click.ClickException(f"{error}\nNothing was imported.") from None
+    for one in done:
+        for warning in one.file.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        click.echo(
+            f"{one.file.slug}: {one.change}, {one.signatories} signatories, "
+            f"{service.settings.url('/statements/' + one.file.slug)}"
+        )
+
+
+@main.group()
+def member() -> None:
+    """The organisations on whose sites widgets are shown."""
+
+
+@member.command("add")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--website", help="Its address.")
+def add_member(slug: str, name: str, website: str | None) -> None:
+    """Adds a member, or renames it. Its snippets say ?site=SLUG."""
+    if not re.fullmatch(SLUG, slug):
+        raise click.ClickException("SLUG must be like “a-short-name”: a-z, 0-9, hyphens.")
+    with _service().database.writing() as session:
+        members.save(session, slug, name, website)
+
+
+@main.command()
+@click.argument("address")
+def suppress(address: str) -> None:
+    """Never writes to ADDRESS again; of it, only a keyed hash is kept."""
+    service = _service()
+    try:
+        parsed = addresses.parse(address, allow_test_domains=service.settings.is_local)
+    except addresses.BadAddress as error:
+        raise click.ClickException(str(error)) from None
+    with service.database.writing() as session:
+        newsletters.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
+
+
+@main.group()
+def export() -> None:
+    """Writes to standard output."""
+
+
+@export.command("subscribers")
+@click.option("--newsletter", default="weekly", show_default=True)
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True
+)
+def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
+    """The subscribers of a newsletter, with the evidence of their consent."""
+    service = _service()
+    with service.database.reading() as session:
+        rows = newsletters.exported(session, newsletter, state)
+        if form == "ndjson":
+            for row in rows:
+                click.echo(json.dumps(row, ensure_ascii=False))
+            return
+        table = csv.DictWriter(sys.stdout, newsletters.EXPORTED, lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _no_formula(value) for name, value in row.items()})
+
+
+def _no_formula(value: object) -> object:
+    """A spreadsheet runs what begins with these; an apostrophe before it makes it text."""
+    return f"'{value}" if str(value or "").startswith(("=", "+", "-", "@")) else value
+
+
+@main.command()
+@click.option("--sample", is_flag=True, help="Load a sample network if the database is empty.")
+def serve(sample: bool) -> None:
+    """Serves the pages and delivers mail, on HOST and PORT; brings up the database first."""
+    if sample:
+        os.environ.setdefault("UNDERSIGNED_NETWORK_NAME", sample_network.NETWORK_NAME)
+    settings = _settings()
+    service = _service(upgrade=True)
+    parts = [supervisor.Part(["web"], vital=True), supervisor.Part(["worker"])]
+    lines = [("The network's pages", settings.url("/"))]
+    if sample and sample_network.load(service, datetime.now(UTC)):
+        parts.append(supervisor.Part(["sample-site"]))
+        lines.insert(0, ("A member's site", sample_network.site_url(settings)))
+    if settings.smtp_url is None:
+        lines.append(("The mailbox", settings.url("/mailbox")))
+    service.database.close()
+    announce = threading.Thread(target=_announce, args=(settings, lines), daemon=True)
+    announce.start()
+    sys.exit(supervisor.run(parts))
+
+
+def _announce(settings: Settings, lines: list[tuple[str, str]]) -> None:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    if supervisor.wait_for_port(host, settings.port):
+        width = max(len(name) for name, _ in lines)
+        told = "".join(f"  {name.ljust(width)}   {url}\n" for name, url in lines)
+        click.echo(f"\nUndersigned is running. Start with the first:\n\n{told}")
+
+
+@main.command()
+@TIED
+def web(tied: bool) -> None:
+    """Serves the pages alone."""
+    settings = _settings()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    Server(
+        lambda: create_app(settings),
+        bind=f"{host}:{settings.port}",
+        workers=settings.web_workers,
+        threads=settings.web_threads,
+        tied=tied,
+    ).run()
+
+
+@main.command()
+@TIED
+def worker(tied: bool) -> None:
+    """Delivers mail alone."""
+    stopping = threading.Event()
+    supervisor.on_stop_signal(stopping.set)
+    if tied:
+        supervisor.when_parent_ends(stopping.set)
+    delivery_worker.run(_service(), stopping)
+
+
+@main.command("sample-site", hidden=True)
+@TIED
+def sample_site(tied: bool) -> None:
+    """A member's site on another origin, with the widgets as a member pastes them."""
+    settings = _settings()
+    Server(
+        lambda: sample_network.member_site(settings),
+        bind=f"127.0.0.1:{sample_network.site_port(settings)}",
+        workers=1,
+        threads=4,
+        tied=tied,
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""Getting mail out: over one kept SMTP connection, or, in a trial, into a mailbox folder."""
+
+import contextlib
+import logging
+import mailbox
+import smtplib
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from widgets import letters, outbox
+from widgets.service import Service
+from widgets.settings import is_local_host
+
+log = logging.getLogger("undersigned.delivery")
+
+SMTP_TIMEOUT = 15  # seconds for one answer of the relay
+IDLE = 5  # seconds after which a kept connection is asked whether it still lives
+BATCH = 20
+
+
+class RefusedForNow(Exception):
+    """The relay can't take it now: try again later. relay_down: nothing else will do better."""
+
+    def __init__(self, reason: str, *, relay_down: bool = False) -> None:
+        super().__init__(reason)
+        self.relay_down = relay_down
+
+
+class RefusedForGood(Exception):
+    """The relay will never take it."""
+
+
+class Transport(Protocol):
+    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
+        """Hands over one mail. Raises RefusedForNow or RefusedForGood."""
+
+    def close(self) -> None: ...
+
+
+def transport(service: Service) -> Transport:
+    settings = service.settings
+    if settings.smtp_url:
+        return SmtpTransport(settings.smtp_url)
+    return MailboxTransport(mailbox_folder(settings.instance_path))
+
+
+def mailbox_folder(instance_path: Path) -> Path:
+    return instance_path / "mailbox"
+
+
+class MailboxTransport:
+    """Without an SMTP server: a Maildir in the instance folder, which the mailbox page shows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._box = mailbox.Maildir(folder, create=True)
+
+    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
+        self._box.add(mail.as_bytes(policy=SMTPUTF8))
+
+    def close(self) -> None:
+        self._box.close()
+
+
+class SmtpTransport:
+    """A relay, by URL: smtp://user:password@host:587, smtps://host:465.
+
+    smtp:// takes STARTTLS where the relay offers it; `?starttls=required` insists and checks the
+    certificate, `?starttls=off` never asks. A password goes over a checked TLS connection or to
+    this machine, and nowhere else. The connection is kept between mails and opened again when
+    the relay has closed it.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._tls = parts.scheme == "smtps"
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or (465 if self._tls else 587 if parts.username else 25)
+        self._user = unquote(parts.username or "")
+        self._password = unquote(parts.password or "")
+        self._starttls = parse_qs(parts.query).get("starttls", ["offered"])[0]
+        self._connection: smtplib.SMTP | None = None
+        self._used_at = 0.0
+
+    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
+        kept = self._connection is not None
+        try:
+            self._send(self._connected(), mail, sender, to)
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            self.close()
+            if not kept or isinstance(error, smtplib.SMTPResponseException):
+                raise RefusedForNow(_reason(error), relay_down=True) from error
+            # The relay had closed the kept connection in the meantime: once more, on a new one.
+            try:
+                self._send(self._connected(), mail, sender, to)
+            except OSError as again:
+                self.close()
+                raise RefusedForNow(_reason(again), relay_down=True) from again
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                self._connection.quit()
+            self._connection = None
+
+    def _send(self, smtp: smtplib.SMTP, mail: EmailMessage, sender: str, to: str) -> None:
+        try:
+            smtp.send_message(mail, from_addr=sender, to_addrs=[to])
+            self._used_at = time.monotonic()
+        except smtplib.SMTPNotSupportedError as error:
+            raise RefusedForGood(
+                "the relay can't take internationalised addresses (SMTPUTF8)"
+            ) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            code, answer = next(iter(error.recipients.values()))
+            self._after_refusal(code, _text(code, answer))
+        except smtplib.SMTPSenderRefused as error:
+            # It is us they don't take: a setting to mend, and no reader's fault.
+            smtp.rset()
+            raise RefusedForNow(
+                _text(error.smtp_code, error.smtp_error), relay_down=True
+            ) from error
+        except smtplib.SMTPDataError as error:
+            self._after_refusal(error.smtp_code, _text(error.smtp_code, error.smtp_error))
+
+    def _after_refusal(self, code: int, reason: str) -> None:
+        if code == 421:  # "closing transmission channel"
+            self.close()
+            raise RefusedForNow(reason, relay_down=True)
+        if 500 <= code < 600:
+            raise RefusedForGood(reason)
+        raise RefusedForNow(reason)
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._connection is not None and time.monotonic() - self._used_at > IDLE:
+            try:
+                alive = self._connection.noop()[0] == 250
+            except (smtplib.SMTPException, OSError):
+                alive = False
+            if not alive:
+                self.close()
+        if self._connection is None:
+            self._connection = self._connect()
+            self._used_at = time.monotonic()
+        return self._connection
+
+    def _connect(self) -> smtplib.SMTP:
+        checked = ssl.create_default_context()
+        smtp: smtplib.SMTP
+        try:
+            if self._tls:
+                smtp = smtplib.SMTP_SSL(
+                    self._host, self._port, timeout=SMTP_TIMEOUT, context=checked
+                )
+            else:
+                smtp = smtplib.SMTP(self._host, self._port, timeout=SMTP_TIMEOUT)
+                smtp.ehlo()
+                self._upgrade(smtp, checked)
+            if self._user:
+                smtp.login(self._user, self._password)
+        except smtplib.SMTPException as error:
+            raise RefusedForNow(_reason(error), relay_down=True) from error
+        return smtp
+
+    def _upgrade(self, smtp: smtplib.SMTP, checked: ssl.SSLContext) -> None:
+        local = is_local_host(self._host)
+        must = self._starttls == "required" or (bool(self._user) and not local)
+        if self._starttls == "off" and not (self._user and not local):
+            return
+        if not smtp.has_extn("starttls"):
+            if must:
+                raise smtplib.SMTPException("the relay offers no STARTTLS, which is required here")
+            return
+        # Without a password, an unchecked certificate still beats sending in the clear (RFC 7435).
+        if not must:
+            checked.check_hostname = False
+            checked.verify_mode = ssl.CERT_NONE
+        smtp.starttls(context=checked)
+        smtp.ehlo()
+
+
+def deliver_due(
+    service: Service,
+    transport: Transport,
+    worker: str,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    stopping: threading.Event | None = None,
+) -> int:
+    """Sends the messages that are due, up to BATCH; returns how many were tried.
+
+    Each outcome is committed before the next message is begun. What can't be sent before the
+    lease runs out, or after the relay went away, is given back.
+    """
+    settings, database = service.settings, service.database
+    lease = timedelta(seconds=settings.lease_seconds)
+    with database.reading() as session:
+        if not outbox.any_due(session, clock()):
+            return 0
+    with database.writing() as session:
+        claimed = outbox.claim(session, worker, clock(), lease, BATCH)
+    started = time.monotonic()
+    sender = parseaddr(settings.mail_from)[1]
+    tried = 0
+    for message in claimed:
+        out_of_time = time.monotonic() - started > settings.lease_seconds / 2
+        if out_of_time or (stopping is not None and stopping.is_set()):
+            break
+        tried += 1
+        if not _deliver(service, transport, message, sender, clock):
+            break
+    if tried < len(claimed):
+        with database.writing() as session:
+            outbox.release(session, claimed[tried:])
+    return tried
+
+
+def _deliver(
+    service: Service,
+    transport: Transport,
+    message: uuid.UUID,
+    sender: str,
+    clock: Callable[[], datetime],
+) -> bool:
+    """Sends one message and records what became of it; False where the relay is down."""
+    database, settings = service.database, service.settings
+    base = timedelta(seconds=settings.retry_base_seconds)
+    relay_up = True
+    try:
+        with database.reading() as session:
+            mail = letters.compose(service, session, message)
+    except Exception as error:  # one letter that can't be written must not hold up the others
+        log.exception("message %s could not be written", message)
+        with database.writing() as session:
+            outbox.postponed(session, message, clock(), f"not written: {error!r}", base)
+        return True
+    if mail is None:
+        with database.writing() as session:
+            outbox.refused(session, message, clock(), "nobody to write to any more")
+        return True
+    try:
+        transport.send(mail, sender, letters.addressee(mail))
+    except RefusedForGood as error:
+        log.warning("message %s was refused: %s", message, error)
+        with database.writing() as session:
+            outbox.refused(session, message, clock(), str(error))
+    except RefusedForNow as error:
+        relay_up = not error.relay_down
+        log.warning("message %s was put off: %s", message, error)
+        with database.writing() as session:
+            outbox.postponed(session, message, clock(), str(error), base)
+    else:
+        with database.writing() as session:
+            outbox.sent(session, message, clock())
+    return relay_up
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _text(code: int, answer: bytes | str) -> str:
+    words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return f"{code} {' '.join(words.split())}"

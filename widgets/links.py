@@ -1,0 +1,132 @@
+"""Signed links: one salt a purpose, one function that makes each and one that reads it.
+
+A token carries random identifiers and an epoch, never an address; it can be read by anybody but
+made by nobody else. Keys that were retired (SECRET_KEY_FALLBACKS) still open what they signed.
+"""
+
+import base64
+import hashlib
+import hmac
+import uuid
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from itsdangerous import BadData, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
+
+CONFIRM_FOR = timedelta(days=7)
+CODE_FOR = timedelta(hours=24)
+FORM_FOR_HOURS = 7 * 24
+
+
+class BadLink(Exception):
+    """Cut off, altered, or signed by somebody else."""
+
+
+class ExpiredLink(Exception):
+    """Ours, but older than it may be."""
+
+
+class Purpose(Enum):
+    CONFIRM = "confirm"
+    UNSUBSCRIBE = "unsubscribe"
+    INBOX = "inbox"
+    FORM = "form"
+    CODE = "code"
+
+
+class Links:
+    """Makes and reads every token. keys: the newest first, then those still honoured."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self._keys = keys
+        # itsdangerous signs with the last of a list and accepts all of them
+        old_to_new = list(reversed(keys))
+        options: Any = {
+            "signer_kwargs": {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        }
+        self._timed = {
+            purpose: URLSafeTimedSerializer(
+                old_to_new, salt=f"undersigned {purpose.value}", **options
+            )
+            for purpose in (Purpose.CONFIRM, Purpose.UNSUBSCRIBE, Purpose.INBOX)
+        }
+        self._form = URLSafeSerializer(old_to_new, salt="undersigned form", **options)
+
+    def confirm(self, sign_up: uuid.UUID, epoch: int) -> str:
+        return self._make(Purpose.CONFIRM, [_short(sign_up), epoch])
+
+    def read_confirm(self, token: str) -> tuple[uuid.UUID, int]:
+        """The sign-up and the epoch at which its link was made.
+        Raises BadLink, and ExpiredLink after CONFIRM_FOR."""
+        sign_up, epoch = self._read(Purpose.CONFIRM, token, CONFIRM_FOR)
+        return _long(sign_up), epoch
+
+    def unsubscribe(self, subscription: uuid.UUID) -> str:
+        return self._make(Purpose.UNSUBSCRIBE, _short(subscription))
+
+    def read_unsubscribe(self, token: str) -> uuid.UUID:
+        """The subscription. Never expires: leaving works from the oldest mail. Raises BadLink."""
+        return _long(self._read(Purpose.UNSUBSCRIBE, token, None))
+
+    def inbox(self, sign_up: uuid.UUID) -> str:
+        """For the "check your inbox" page, which knows its sign-up and not the address."""
+        return self._make(Purpose.INBOX, _short(sign_up))
+
+    def read_inbox(self, token: str) -> uuid.UUID:
+        """The sign-up. Raises BadLink, and ExpiredLink after CODE_FOR."""
+        return _long(self._read(Purpose.INBOX, token, CODE_FOR))
+
+    def form(self, newsletter: str, consent_text: int, hour: int) -> str:
+        """The token of a form: the same for all who are shown it within one hour (counted from
+        1970), so that the page can be cached. It says which wording of the consent was shown."""
+        return str(self._form.dumps([newsletter, consent_text, hour]))
+
+    def read_form(self, token: str, newsletter: str, hour: int) -> int:
+        """The consent text that the form showed. Raises BadLink where the token is not of this
+        newsletter's form, ExpiredLink where it is older than FORM_FOR_HOURS."""
+        try:
+            shown, consent_text, stamped = self._form.loads(token)
+        except (BadData, ValueError, TypeError):
+            raise BadLink from None
+        if shown != newsletter or stamped > hour + 1:
+            raise BadLink
+        if stamped < hour - FORM_FOR_HOURS:
+            raise ExpiredLink
+        return int(consent_text)
+
+    def code(self, sign_up: uuid.UUID) -> str:
+        """The six digits that confirm this one sign-up. Derived from its random id and our key
+        (as HOTP truncates, RFC 4226 §5.3), so that the code is kept nowhere at all."""
+        return _code(self._keys[0], sign_up)
+
+    def is_code(self, sign_up: uuid.UUID, typed: str) -> bool:
+        return any(hmac.compare_digest(_code(key, sign_up), typed) for key in self._keys)
+
+    def _make(self, purpose: Purpose, payload: Any) -> str:
+        return str(self._timed[purpose].dumps(payload))
+
+    def _read(self, purpose: Purpose, token: str, age: timedelta | None) -> Any:
+        try:
+            seconds = int(age.total_seconds()) if age else None
+            return self._timed[purpose].loads(token, max_age=seconds)
+        except SignatureExpired:
+            raise ExpiredLink from None
+        except (BadData, ValueError):
+            raise BadLink from None
+
+
+def _code(key: str, sign_up: uuid.UUID) -> str:
+    secret = hashlib.sha256(f"undersigned {Purpose.CODE.value}\0{key}".encode()).digest()
+    digest = hmac.new(secret, sign_up.bytes, hashlib.sha256).digest()
+    offset = digest[-1] & 0x0F
+    number = int.from_bytes(digest[offset : offset + 4]) & 0x7FFFFFFF
+    return f"{number % 1_000_000:06d}"
+
+
+def _short(value: uuid.UUID) -> str:
+    return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()
+
+
+def _long(text: str) -> uuid.UUID:
+    return uuid.UUID(bytes=base64.urlsafe_b64decode(text + "=="))

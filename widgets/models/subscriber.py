@@ -1,0 +1,108 @@
+"""A person's address, what it is subscribed to, and how that came to be."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from widgets.models.base import Base
+from widgets.models.newsletter import Newsletter
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    ERASED = "erased"
+
+
+class Subscriber(Base):
+    """An address. `key` is its keyed hash (widgets.addresses); `address` is absent where it is
+    suppressed or erased, so that only the hash is kept."""
+
+    __tablename__ = "subscribers"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    address: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class Subscription(Base):
+    """Subscriber × newsletter. `epoch` grows by one with every change of `state`."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "newsletter_id"),
+        Index(None, "newsletter_id", "state"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subscriber_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("subscribers.id", ondelete="CASCADE")
+    )
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletters.id"))
+    state: Mapped[str] = mapped_column(String(16), default=State.PENDING)
+    epoch: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+    subscriber: Mapped[Subscriber] = relationship()
+    newsletter: Mapped[Newsletter] = relationship()
+
+
+class SignUp(Base):
+    """One press of "Sign up": what was asked, where, and how often its code was tried.
+
+    `mailbox` and `domain` are keyed hashes that the limits count by.
+    """
+
+    __tablename__ = "sign_ups"
+    __table_args__ = (Index(None, "mailbox", "asked_at"), Index(None, "domain", "asked_at"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subscription_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+    consent_text_id: Mapped[int] = mapped_column(ForeignKey("consent_texts.id"))
+    site: Mapped[str | None] = mapped_column(String(64))  # the member whose site showed the form
+    lang: Mapped[str] = mapped_column(String(35))
+    mailbox: Mapped[str] = mapped_column(String(64))
+    domain: Mapped[str] = mapped_column(String(64))
+    mailed: Mapped[bool]  # whether a mail goes out for it: not when suppressed or over the limit
+    tries: Mapped[int] = mapped_column(default=0)
+    asked_at: Mapped[datetime]
+
+    subscription: Mapped[Subscription] = relationship()
+
+
+class Consent(Base):
+    """The evidence: which text was agreed to, when and where it was asked and given, and how."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subscription_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+    consent_text_id: Mapped[int] = mapped_column(ForeignKey("consent_texts.id"))
+    site: Mapped[str | None] = mapped_column(String(64))
+    lang: Mapped[str] = mapped_column(String(35))
+    method: Mapped[str] = mapped_column(String(8))  # "link" or "code"
+    asked_at: Mapped[datetime]
+    given_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Suppression(Base):
+    """An address we must not write to, as its keyed hash and nothing else."""
+
+    __tablename__ = "suppressions"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]

@@ -1,0 +1,433 @@
+"""Signing up, confirming, leaving: the states of a subscription and the consent behind them.
+
+Whatever an address' state is, signing up does the same work and has the same answer, so that
+nobody learns from it who is subscribed. Only the mail differs, and only its owner reads that.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy.orm import Session
+
+from widgets import outbox
+from widgets.addresses import Address, Hasher
+from widgets.links import CODE_FOR, Links
+from widgets.models import (
+    Consent,
+    ConsentText,
+    Message,
+    MessageState,
+    Newsletter,
+    SignUp,
+    State,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
+from widgets.models.database import insert
+
+TRIES = 5  # of one code
+FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
+FORGET_VOID_AFTER = timedelta(days=2)
+
+
+class NoSuchNewsletter(Exception):
+    """There is no newsletter of this name."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many confirmation mails may go out; see widgets.settings."""
+
+    per_mailbox: int  # in 24 hours
+    per_domain: int  # in an hour; what is over is sent later, at this pace
+    unlimited_domains: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a sign-up form shows."""
+
+    slug: str
+    lang: str
+    title: str
+    name: str
+    description: str
+    consent_text: str
+    consent_text_id: int
+
+
+class Answer(Enum):
+    """What became of a press on a button."""
+
+    DONE = "done"
+    ALREADY = "already"  # it was so before
+    LEFT = "left"  # unsubscribed since the link was made
+    OVER = "over"  # nothing there any more: forgotten, erased, or not to be written to
+    WRONG = "wrong"  # not the code
+    EXHAUSTED = "exhausted"  # tried too often, or too late: only a new code helps
+
+
+def form(session: Session, slug: str) -> Form:
+    """The form of a newsletter, with the newest wording of its consent.
+    Raises NoSuchNewsletter."""
+    row = session.execute(
+        select(Newsletter, ConsentText)
+        .join(ConsentText, ConsentText.newsletter_id == Newsletter.id)
+        .where(Newsletter.slug == slug)
+        .order_by(ConsentText.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise NoSuchNewsletter(slug)
+    newsletter, consent = row
+    return Form(
+        newsletter.slug,
+        newsletter.lang,
+        newsletter.title,
+        newsletter.name,
+        newsletter.description,
+        consent.text,
+        consent.id,
+    )
+
+
+def slugs(session: Session) -> list[str]:
+    """The names of all newsletters, the oldest first."""
+    return list(session.scalars(select(Newsletter.slug).order_by(Newsletter.id)))
+
+
+def sign_up(
+    session: Session,
+    hasher: Hasher,
+    limits: Limits,
+    address: Address,
+    *,
+    consent_text_id: int,
+    site: str | None,
+    lang: str,
+    now: datetime,
+) -> uuid.UUID:
+    """One press of "Sign up": a subscription (pending, where it is new), a record of the press,
+    and a message in the outbox, all in the caller's transaction. Returns the record's id.
+
+    The same statements run for a new, pending, confirmed, unsubscribed and suppressed address.
+    A suppressed address is not stored, and the message of one is void.
+    """
+    key, mailbox, domain = hasher.address(address), hasher.mailbox(address), hasher.domain(address)
+    _one_at_a_time(session, mailbox)
+    suppressed = bool(session.scalar(select(exists().where(Suppression.key == key))))
+    newsletter_id = session.scalar(
+        select(ConsentText.newsletter_id).where(ConsentText.id == consent_text_id)
+    )
+    subscriber_id = session.scalar(
+        insert(session, Subscriber)
+        .values(
+            id=uuid.uuid4(),
+            key=key,
+            address=None if suppressed else address.text,
+            created_at=now,
+        )
+        .on_conflict_do_update(index_elements=["key"], set_={"key": key})
+        .returning(Subscriber.id)
+    )
+    subscription_id, state = session.execute(
+        insert(session, Subscription)
+        .values(
+            id=uuid.uuid4(),
+            subscriber_id=subscriber_id,
+            newsletter_id=newsletter_id,
+            state=State.PENDING,
+            epoch=0,
+            created_at=now,
+            changed_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["subscriber_id", "newsletter_id"],
+            set_={"newsletter_id": newsletter_id},
+        )
+        .returning(Subscription.id, Subscription.state)
+    ).one()
+    in_mailbox = _mailed_since(session, SignUp.mailbox == mailbox, now - timedelta(days=1))
+    in_domain = _mailed_since(session, SignUp.domain == domain, now - timedelta(hours=1))
+    mailed = (
+        not suppressed
+        and in_mailbox < limits.per_mailbox
+        and state not in (State.COMPLAINED, State.ERASED)
+    )
+    over = 0 if address.domain in limits.unlimited_domains else in_domain - limits.per_domain + 1
+    record = SignUp(
+        id=uuid.uuid4(),
+        subscription_id=subscription_id,
+        consent_text_id=consent_text_id,
+        site=site,
+        lang=lang,
+        mailbox=mailbox,
+        domain=domain,
+        mailed=mailed,
+        asked_at=now,
+    )
+    session.add(record)
+    session.flush()
+    outbox.add(
+        session,
+        "already" if state == State.CONFIRMED else "confirmation",
+        record.id,
+        now,
+        to_be_sent=mailed,
+        delay=timedelta(hours=max(over, 0) / limits.per_domain),
+    )
+    session.flush()
+    return record.id
+
+
+def new_code(
+    session: Session, hasher: Hasher, limits: Limits, sign_up_id: uuid.UUID, now: datetime
+) -> uuid.UUID:
+    """Signs up again for the person of an earlier sign-up, with the same evidence, which makes
+    a new code. The same limits hold. An unknown sign-up gets an id that leads nowhere."""
+    earlier = session.get(SignUp, sign_up_id)
+    address = earlier.subscription.subscriber.address if earlier else None
+    if earlier is None or address is None:
+        return uuid.uuid4()
+    local, _, domain = address.rpartition("@")
+    return sign_up(
+        session,
+        hasher,
+        limits,
+        Address(address, local, domain.casefold()),
+        consent_text_id=earlier.consent_text_id,
+        site=earlier.site,
+        lang=earlier.lang,
+        now=now,
+    )
+
+
+def confirm(session: Session, sign_up_id: uuid.UUID, epoch: int, now: datetime) -> Answer:
+    """Confirms by the link of a sign-up, made when the subscription was at `epoch`."""
+    record, subscription = _locked(session, sign_up_id)
+    answer = _standing(subscription, epoch)
+    if answer is not Answer.DONE or record is None or subscription is None:
+        return answer
+    _confirm(session, record, subscription, "link", now)
+    return Answer.DONE
+
+
+def link_stands(session: Session, sign_up_id: uuid.UUID, epoch: int) -> Answer:
+    """What `confirm` would answer now: DONE where its button is worth showing."""
+    record = session.get(SignUp, sign_up_id)
+    return _standing(record.subscription if record else None, epoch)
+
+
+def confirm_with_code(
+    session: Session, links: Links, sign_up_id: uuid.UUID, typed: str, now: datetime
+) -> Answer:
+    """Confirms by the six digits that were mailed for this sign-up; TRIES tries, then none.
+
+    Only the right code is told how things stand; to a wrong one every address looks alike.
+    """
+    digits = "".join(str(int(c)) for c in typed if c.isdecimal())
+    record, subscription = _locked(session, sign_up_id)
+    if record is None or subscription is None:
+        return Answer.WRONG
+    if record.tries >= TRIES or now - record.asked_at > CODE_FOR:
+        return Answer.EXHAUSTED
+    confirmable = record.mailed and _was_asked_to_confirm(session, record)
+    if not links.is_code(sign_up_id, digits) or not confirmable:
+        record.tries += 1
+        return Answer.EXHAUSTED if record.tries >= TRIES else Answer.WRONG
+    if subscription.state == State.CONFIRMED:
+        return Answer.ALREADY
+    if subscription.changed_at > record.asked_at:
+        return Answer.LEFT
+    _confirm(session, record, subscription, "code", now)
+    return Answer.DONE
+
+
+def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> Answer:
+    """Ends a subscription at once. A pending one too: then its confirmation is void."""
+    subscription = session.get(Subscription, subscription_id, with_for_update=True)
+    if subscription is None:
+        return Answer.OVER
+    if subscription.state not in (State.PENDING, State.CONFIRMED):
+        return Answer.ALREADY
+    _change(subscription, State.UNSUBSCRIBED, now)
+    session.execute(
+        update(Consent)
+        .where(Consent.subscription_id == subscription_id, Consent.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+    )
+    return Answer.DONE
+
+
+def is_subscribed(session: Session, subscription_id: uuid.UUID) -> bool:
+    subscription = session.get(Subscription, subscription_id)
+    return subscription is not None and subscription.state in (State.PENDING, State.CONFIRMED)
+
+
+def of_subscription(session: Session, subscription_id: uuid.UUID) -> Newsletter | None:
+    subscription = session.get(Subscription, subscription_id)
+    return subscription.newsletter if subscription else None
+
+
+def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
+    record = session.get(SignUp, sign_up_id)
+    return record.subscription.newsletter if record else None
+
+
+def suppress(
+    session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
+) -> None:
+    """Never writes to this address again; only its keyed hash is kept."""
+    key = hasher.address(address)
+    session.merge(Suppression(key=key, reason=reason, created_at=now))
+    subscriber = session.scalar(select(Subscriber).where(Subscriber.key == key))
+    if subscriber is None:
+        return
+    subscriber.address = None
+    for subscription in session.scalars(
+        select(Subscription).where(
+            Subscription.subscriber_id == subscriber.id, Subscription.state != State.ERASED
+        )
+    ):
+        _change(subscription, State.ERASED, now)
+
+
+EXPORTED = ("address", "state", "since", "site", "lang", "consent", "asked_at", "confirmed_at",
+            "method")  # fmt: skip
+
+
+def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[str, str | None]]:
+    """Who subscribes to a newsletter (those whose address we still have), in a stable order, with
+    the evidence of the latest consent. Times are ISO 8601 in UTC."""
+    latest = (
+        select(func.max(Consent.id))
+        .where(Consent.subscription_id == Subscription.id)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+    query = (
+        select(Subscriber, Subscription, Consent, ConsentText)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .join(Newsletter, Newsletter.id == Subscription.newsletter_id)
+        .outerjoin(Consent, Consent.id == latest)
+        .outerjoin(ConsentText, ConsentText.id == Consent.consent_text_id)
+        .where(Newsletter.slug == slug, Subscriber.address.is_not(None))
+        .order_by(Subscription.created_at, Subscription.id)
+        .execution_options(yield_per=1000)
+    )
+    if state:
+        query = query.where(Subscription.state == state)
+    for subscriber, subscription, consent, wording in session.execute(query):
+        yield {
+            "address": subscriber.address,
+            "state": subscription.state,
+            "since": subscription.changed_at.isoformat(timespec="seconds"),
+            "site": consent.site if consent else None,
+            "lang": consent.lang if consent else None,
+            "consent": wording.text if wording else None,
+            "asked_at": consent.asked_at.isoformat(timespec="seconds") if consent else None,
+            "confirmed_at": consent.given_at.isoformat(timespec="seconds") if consent else None,
+            "method": consent.method if consent else None,
+        }
+
+
+def forget(session: Session, now: datetime) -> int:
+    """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
+    sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
+    session.execute(
+        delete(SignUp).where(SignUp.mailed.is_(False), SignUp.asked_at < now - FORGET_VOID_AFTER)
+    )
+    long_ago = now - FORGET_UNCONFIRMED_AFTER
+    stale = select(Subscription.id).where(
+        Subscription.state == State.PENDING,
+        Subscription.created_at < long_ago,
+        ~exists().where(SignUp.subscription_id == Subscription.id, SignUp.asked_at >= long_ago),
+    )
+    session.execute(delete(Subscription).where(Subscription.id.in_(stale)))
+    gone = session.scalars(
+        delete(Subscriber)
+        .where(
+            Subscriber.created_at < now - FORGET_VOID_AFTER,
+            ~exists().where(Subscription.subscriber_id == Subscriber.id),
+        )
+        .returning(Subscriber.id)
+    )
+    return len(gone.all())
+
+
+def _one_at_a_time(session: Session, mailbox: str) -> None:
+    """Sign-ups for one mailbox wait for each other, or two could both be the last one allowed.
+    SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(mailbox[:15], 16)})
+
+
+def _mailed_since(session: Session, whose: object, since: datetime) -> int:
+    query = select(func.count()).where(
+        whose,  # type: ignore[arg-type]
+        SignUp.mailed.is_(True),
+        SignUp.asked_at > since,
+    )
+    return session.scalar(query) or 0
+
+
+def _locked(session: Session, sign_up_id: uuid.UUID) -> tuple[SignUp | None, Subscription | None]:
+    record = session.get(SignUp, sign_up_id, with_for_update=True)
+    if record is None:
+        return None, None
+    return record, session.get(Subscription, record.subscription_id, with_for_update=True)
+
+
+def _standing(subscription: Subscription | None, epoch: int) -> Answer:
+    if subscription is None:
+        return Answer.OVER
+    if subscription.state == State.CONFIRMED:
+        return Answer.ALREADY
+    if subscription.state in (State.COMPLAINED, State.ERASED):
+        return Answer.OVER
+    return Answer.DONE if subscription.epoch == epoch else Answer.LEFT
+
+
+def _was_asked_to_confirm(session: Session, record: SignUp) -> bool:
+    kind = session.scalar(select(Message.kind).where(Message.sign_up_id == record.id))
+    return kind == "confirmation"
+
+
+def _confirm(
+    session: Session, record: SignUp, subscription: Subscription, method: str, now: datetime
+) -> None:
+    _change(subscription, State.CONFIRMED, now)
+    session.add(
+        Consent(
+            subscription_id=subscription.id,
+            consent_text_id=record.consent_text_id,
+            site=record.site,
+            lang=record.lang,
+            method=method,
+            asked_at=record.asked_at,
+            given_at=now,
+        )
+    )
+    # What else was asked for the same subscription need not be sent any more.
+    session.execute(
+        update(Message)
+        .where(
+            Message.state == MessageState.WAITING,
+            Message.leased_until.is_(None),
+            Message.sign_up_id.in_(
+                select(SignUp.id).where(SignUp.subscription_id == subscription.id)
+            ),
+        )
+        .values(state=MessageState.VOID)
+    )
+
+
+def _change(subscription: Subscription, state: State, now: datetime) -> None:
+    subscription.state = state
+    subscription.epoch += 1
+    subscription.changed_at = now

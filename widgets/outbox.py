@@ -1,0 +1,149 @@
+"""Mail committed but not yet delivered: put in with what it speaks of, claimed under a lease.
+
+A worker that dies keeps its claim until the lease ends; then another sends the message again,
+with the same Message-ID. So a message may arrive twice, and is never lost.
+"""
+
+import os
+import socket
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from widgets.models import Message, MessageState
+
+GIVE_UP_AFTER = timedelta(days=3)
+LONGEST_BACK_OFF = timedelta(hours=4)
+
+
+def worker_name() -> str:
+    """Who holds a lease: this machine and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def add(
+    session: Session,
+    kind: str,
+    sign_up: uuid.UUID,
+    now: datetime,
+    *,
+    to_be_sent: bool,
+    delay: timedelta = timedelta(),
+) -> uuid.UUID:
+    """Puts a message in, in the caller's transaction."""
+    message = Message(
+        id=uuid.uuid4(),
+        kind=kind,
+        sign_up_id=sign_up,
+        state=MessageState.WAITING if to_be_sent else MessageState.VOID,
+        not_before=now + delay,
+        created_at=now,
+    )
+    session.add(message)
+    return message.id
+
+
+def claim(
+    session: Session, worker: str, now: datetime, lease: timedelta, most: int
+) -> list[uuid.UUID]:
+    """Takes up to `most` due messages, the oldest first, that no other worker holds."""
+    ids = session.scalars(
+        select(Message.id)
+        .where(_due(now))
+        .order_by(Message.not_before)
+        .limit(most)
+        .with_for_update(skip_locked=True)  # not on SQLite, which has one writer anyway
+    ).all()
+    if ids:
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids))
+            .values(leased_by=worker, leased_until=now + lease)
+        )
+    return list(ids)
+
+
+def any_due(session: Session, now: datetime) -> bool:
+    return session.scalar(select(Message.id).where(_due(now)).limit(1)) is not None
+
+
+def sent(session: Session, message: uuid.UUID, now: datetime) -> None:
+    _settle(session, message, state=MessageState.SENT, settled_at=now, error=None)
+
+
+def refused(session: Session, message: uuid.UUID, now: datetime, reason: str) -> None:
+    """For good: it is not tried again."""
+    _settle(session, message, state=MessageState.REFUSED, settled_at=now, error=reason[:500])
+
+
+def postponed(
+    session: Session, message: uuid.UUID, now: datetime, reason: str, base: timedelta
+) -> None:
+    """Refused for now: tried again after base × 2ⁿ, and given up after GIVE_UP_AFTER."""
+    row = session.get_one(Message, message)
+    if now - row.created_at > GIVE_UP_AFTER:
+        refused(session, message, now, f"given up: {reason}")
+        return
+    wait = min(base * 2 ** min(row.attempts, 20), LONGEST_BACK_OFF)
+    _settle(session, message, attempts=row.attempts + 1, not_before=now + wait, error=reason[:500])
+
+
+def release(session: Session, messages: Sequence[uuid.UUID]) -> None:
+    """Gives back what was claimed and not tried."""
+    if messages:
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(messages))
+            .values(leased_by=None, leased_until=None)
+        )
+
+
+def release_of_the_dead(session: Session) -> int:
+    """Gives back what processes of this machine held that are no more; how many messages."""
+    machine = socket.gethostname()
+    holders = session.scalars(
+        select(Message.leased_by)
+        .where(Message.state == MessageState.WAITING, Message.leased_by.startswith(f"{machine}:"))
+        .distinct()
+    ).all()
+    dead = [holder for holder in holders if holder and not _lives(int(holder.rsplit(":", 1)[1]))]
+    held = session.scalars(select(Message.id).where(Message.leased_by.in_(dead))).all()
+    release(session, held)
+    return len(held)
+
+
+def waiting(session: Session) -> int:
+    """How many messages are still to be delivered."""
+    query = select(func.count()).where(Message.state == MessageState.WAITING)
+    return session.scalar(query) or 0
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Message.state == MessageState.WAITING,
+        Message.not_before <= now,
+        or_(Message.leased_until.is_(None), Message.leased_until < now),
+    )
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False  # ours from an earlier life: in a container the number comes again
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _settle(session: Session, message: uuid.UUID, **values: object) -> None:
+    session.execute(
+        update(Message)
+        .where(Message.id == message)
+        .values(leased_by=None, leased_until=None, **values)
+    )

@@ -1,0 +1,248 @@
+"""Every setting: its name, its default, and what makes it unsafe.
+
+A setting NAME is the environment variable UNDERSIGNED_NAME (read by Flask's
+`Config.from_prefixed_env`, so lists are written as JSON). HOST and PORT are also taken without
+the prefix, as many hosting platforms set them.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Config
+from limits import parse_many
+
+PREFIX = "UNDERSIGNED"
+SHORTEST_SECRET = 16
+Number = TypeVar("Number", int, float)
+# Large providers' domains are shared by millions: a limit on them would be a limit on everybody.
+LARGE_MAIL_DOMAINS = frozenset({
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com",
+    "yahoo.com", "ymail.com", "icloud.com", "me.com", "mac.com", "aol.com", "proton.me",
+    "protonmail.com", "pm.me", "gmx.de", "gmx.net", "gmx.com", "web.de", "t-online.de", "mail.ru",
+    "bk.ru", "yandex.ru", "yandex.com", "ya.ru", "rambler.ru", "qq.com", "163.com", "126.com",
+    "naver.com", "orange.fr", "free.fr", "laposte.net", "wanadoo.fr", "libero.it", "uol.com.br",
+    "bol.com.br", "terra.com.br", "hotmail.fr", "hotmail.es", "yahoo.fr", "yahoo.es",
+    "yahoo.com.br", "riseup.net", "tuta.com", "tutanota.com", "fastmail.com", "zoho.com",
+})  # fmt: skip
+
+
+class UnsafeSettings(Exception):
+    """One or more settings are missing or unsafe; each line names a variable."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    secret_key: str | None = None  # None: kept in the instance folder (not in production)
+    secret_key_fallbacks: tuple[str, ...] = ()  # older keys whose links still work
+    hash_key: str | None = None  # keys the hashes of addresses; None: in the instance folder
+    base_url: str = "http://127.0.0.1:8000"  # the only source of links in mail
+    database_url: str = ""  # empty: SQLite in the instance folder
+    instance_path: Path = Path("instance")
+    smtp_url: str | None = None  # None: mail lands in a mailbox page (not in production)
+    mail_from: str = ""  # empty: no-reply at the base URL's host
+    network_name: str = ""  # empty: the base URL's host
+    contact: str = ""  # an address for questions about privacy; empty: mail_from's
+    accent: str = "b3261e"  # RRGGBB
+    frame_ancestors: str = "*"  # who may embed: * or origins, separated by spaces
+    client_limit: str = "30/minute;300/hour"  # POSTs of one client; empty: no limit
+    limit_storage: str = "memory://"  # or valkey://host:6379
+    mailbox_limit: int = 3  # confirmation mails to one mailbox in 24 hours
+    domain_limit: int = 500  # confirmation mails to one domain in an hour; more are spaced out
+    unlimited_domains: frozenset[str] = LARGE_MAIL_DOMAINS
+    trusted_proxies: int = 0  # how many proxies' X-Forwarded-For to believe
+    retry_base_seconds: float = 30.0  # first back-off of a refused mail; doubles each time
+    lease_seconds: float = 60.0  # how long a worker may hold a message it is sending
+    content_check_seconds: float = 1.0  # how stale a cached page may be after a change
+    host: str = "127.0.0.1"
+    port: int = 8000
+    web_workers: int = 2
+    web_threads: int = 8
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a trial: the base URL names this machine or a reserved test name."""
+        return is_local_host(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    def url(self, path: str) -> str:
+        """The public address of a path of ours ("/confirm/…")."""
+        return self.base_url + path
+
+
+def is_local_host(host: str) -> bool:
+    """Loopback addresses and the names RFC 6761 keeps for this machine and for tests.
+
+    >>> is_local_host("127.0.0.1"), is_local_host("network.test"), is_local_host("ifex.org")
+    (True, True, False)
+    """
+    if host == "localhost" or host.endswith((".localhost", ".test")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load() -> Settings:
+    """The settings of this process' environment. Raises UnsafeSettings, naming each variable."""
+    config = Config(Path.cwd())
+    config.from_prefixed_env(PREFIX)
+    values: dict[str, Any] = dict(config)
+    port = os.environ.get("PORT", "")
+    host = os.environ.get("HOST", "")
+    if "PORT" not in values and port:
+        values["PORT"] = port
+    # Shells and build tools set HOST to all sorts of names; only an address is meant for us.
+    if "HOST" not in values and re.fullmatch(r"localhost|[\d.]+|[\da-fA-F:]+", host):
+        values["HOST"] = host
+    return from_values(values)
+
+
+def from_values(values: Mapping[str, Any]) -> Settings:
+    """Settings from NAME → value; raises UnsafeSettings with a line for each that can't be."""
+    problems: list[str] = []
+
+    def text(name: str, default: str) -> str:
+        value = values.get(name)
+        return default if value is None else str(value).strip()
+
+    def number(name: str, default: Number, least: float) -> Number:
+        try:
+            value = type(default)(values.get(name, default))
+            if value < least:
+                raise ValueError
+        except (TypeError, ValueError):
+            problems.append(f"{PREFIX}_{name} must be a number of at least {least:g}.")
+            return default
+        return value
+
+    fallbacks = values.get("SECRET_KEY_FALLBACKS") or []
+    if isinstance(fallbacks, str):
+        fallbacks = fallbacks.split()
+    if not isinstance(fallbacks, list):
+        fallbacks = [fallbacks]
+    unlimited = values.get("UNLIMITED_DOMAINS")
+    if isinstance(unlimited, str):
+        unlimited = unlimited.split()
+
+    usual = Settings()
+    port = number("PORT", usual.port, 1)
+    settings = Settings(
+        secret_key=text("SECRET_KEY", "") or None,
+        secret_key_fallbacks=tuple(str(key) for key in fallbacks),
+        hash_key=text("HASH_KEY", "") or None,
+        base_url=(text("BASE_URL", "") or f"http://127.0.0.1:{port}").rstrip("/"),
+        database_url=text("DATABASE_URL", usual.database_url),
+        instance_path=Path(text("INSTANCE_PATH", "") or usual.instance_path).absolute(),
+        smtp_url=text("SMTP_URL", "") or None,
+        mail_from=text("MAIL_FROM", usual.mail_from),
+        network_name=text("NETWORK_NAME", usual.network_name),
+        contact=text("CONTACT", usual.contact),
+        accent=text("ACCENT", usual.accent).lstrip("#").lower(),
+        frame_ancestors=text("FRAME_ANCESTORS", usual.frame_ancestors) or "*",
+        client_limit=text("CLIENT_LIMIT", usual.client_limit),
+        limit_storage=text("LIMIT_STORAGE", usual.limit_storage),
+        mailbox_limit=number("MAILBOX_LIMIT", usual.mailbox_limit, 1),
+        domain_limit=number("DOMAIN_LIMIT", usual.domain_limit, 1),
+        unlimited_domains=(
+            usual.unlimited_domains if unlimited is None else frozenset(map(str, unlimited))
+        ),
+        trusted_proxies=number("TRUSTED_PROXIES", usual.trusted_proxies, 0),
+        retry_base_seconds=number("RETRY_BASE_SECONDS", usual.retry_base_seconds, 0.01),
+        lease_seconds=number("LEASE_SECONDS", usual.lease_seconds, 1),
+        content_check_seconds=number("CONTENT_CHECK_SECONDS", usual.content_check_seconds, 0),
+        host=text("HOST", usual.host),
+        port=port,
+        web_workers=number("WEB_WORKERS", usual.web_workers, 1),
+        web_threads=number("WEB_THREADS", usual.web_threads, 1),
+    )
+    problems += _problems(settings)
+    if problems:
+        raise UnsafeSettings("\n".join(problems))
+    return _with_defaults(settings)
+
+
+def _with_defaults(settings: Settings) -> Settings:
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    mail_from = settings.mail_from or f"no-reply@{host if not host[-1].isdigit() else 'localhost'}"
+    return Settings(
+        **{
+            **vars(settings),
+            "mail_from": mail_from,
+            "network_name": settings.network_name or host,
+            "contact": settings.contact or parseaddr(mail_from)[1],
+            "database_url": settings.database_url
+            or f"sqlite:///{settings.instance_path / 'undersigned.sqlite3'}",
+        }
+    )
+
+
+def _problems(settings: Settings) -> list[str]:
+    found: list[str] = []
+    base = urlsplit(settings.base_url)
+    if base.scheme not in ("http", "https") or not base.hostname:
+        return [f"{PREFIX}_BASE_URL must be the public address, like https://widgets.example.org."]
+    if base.query or base.fragment or base.username:
+        found.append(f"{PREFIX}_BASE_URL must be an address without user, query or fragment.")
+    if settings.smtp_url:
+        smtp = urlsplit(settings.smtp_url)
+        if smtp.scheme not in ("smtp", "smtps") or not smtp.hostname:
+            found.append(
+                f"{PREFIX}_SMTP_URL must look like smtp://user:password@host:587 or smtps://…"
+            )
+    if settings.mail_from and not re.fullmatch(
+        r"[^@\s]+@[^@\s]+", parseaddr(settings.mail_from)[1]
+    ):
+        found.append(f"{PREFIX}_MAIL_FROM must be an address, with or without a name before it.")
+    if not re.fullmatch(r"[0-9a-f]{6}", settings.accent):
+        found.append(f"{PREFIX}_ACCENT must be six hexadecimal digits, like b3261e.")
+    if settings.client_limit:
+        try:
+            parse_many(settings.client_limit)
+        except ValueError:
+            found.append(f"{PREFIX}_CLIENT_LIMIT must look like 30/minute;300/hour, or be empty.")
+    if re.search(r"[;,\r\n]", settings.frame_ancestors):
+        found.append(f"{PREFIX}_FRAME_ANCESTORS must be * or origins separated by spaces.")
+    if not settings.is_local:
+        found += _unsafe_in_production(settings)
+    return found
+
+
+def _unsafe_in_production(settings: Settings) -> list[str]:
+    found: list[str] = []
+    if not settings.is_https:
+        found.append(
+            f"{PREFIX}_BASE_URL must be https: confirmation links must not be read on the way."
+        )
+    if not settings.secret_key:
+        found.append(
+            f"{PREFIX}_SECRET_KEY is missing. Make one with: "
+            "python3 -c 'import secrets; print(secrets.token_hex())'"
+        )
+    for key in (settings.secret_key, *settings.secret_key_fallbacks, settings.hash_key):
+        if key and (len(key) < SHORTEST_SECRET or len(set(key)) < 6):
+            found.append(
+                f"{PREFIX}_SECRET_KEY, its _FALLBACKS and _HASH_KEY must be random and have at "
+                f"least {SHORTEST_SECRET} characters."
+            )
+            break
+    if not settings.smtp_url:
+        found.append(f"{PREFIX}_SMTP_URL is missing: confirmations could not be delivered.")
+    if not settings.mail_from:
+        found.append(f"{PREFIX}_MAIL_FROM is missing: relays refuse mail without a real sender.")
+    return found

@@ -1,0 +1,265 @@
+"""A statement as a file: Markdown with YAML front matter, its signatories and picture beside it.
+
+Every complaint names the file and the line, so that an editor can mend it in that hour.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel import Locale
+
+from widgets import images, signatories, text
+
+LARGEST = 1_000_000  # bytes of one statement
+LONGEST_TITLE = 300  # characters
+SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+LONGEST_SLUG = 80
+TAKEN_SLUGS = frozenset({"latest"})  # /embed/statements/latest is a widget of its own
+LANG = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*"
+FIELDS = frozenset({
+    "title", "slug", "lang", "date", "topics", "countries", "image", "pull_quote", "endorsement",
+    "withdrawn",
+})  # fmt: skip
+IMAGE_FIELDS = frozenset({"file", "credit", "alt"})
+_TERRITORIES = Locale.parse("en").territories
+
+
+class BadFile(Exception):
+    """A file that can't be imported."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}: {reason}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    data: bytes
+    alt: str
+    credit: str | None
+    path: Path
+    line: int  # where the front matter names it
+
+
+@dataclass
+class StatementFile:
+    """What a file says, checked and cleaned. names is None where there is no table of them."""
+
+    path: Path
+    slug: str
+    lang: str
+    title: str
+    published_on: date
+    body: str
+    topics: list[str] = field(default_factory=list)
+    countries: list[str] = field(default_factory=list)
+    pull_quote: str | None = None
+    endorsement: str | None = None
+    withdrawn_on: date | None = None
+    picture: Picture | None = None
+    names: list[signatories.Name] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> StatementFile:
+    """Reads FILE.md, `<slug>.signatories.csv` and the picture beside it. Raises BadFile."""
+    source = _text(path)
+    lines = source.split("\n")
+    if lines[0].strip() != "---":
+        raise BadFile(path, 1, "the front matter must begin with a line of three hyphens (---)")
+    try:
+        end = next(i for i, line in enumerate(lines[1:], 1) if line.strip() in ("---", "..."))
+    except StopIteration:
+        raise BadFile(path, 1, "the front matter has no end: a second line of ---") from None
+    front = _FrontMatter(path, "\n".join(lines[1:end]))
+    body = text.clean_lines("\n".join(lines[end + 1 :])).strip()
+    if not body:
+        raise BadFile(path, end + 2, "the statement has no text")
+    statement = StatementFile(
+        path=path,
+        slug=front.slug(default=path.stem),
+        lang=front.lang(),
+        title=front.title(),
+        published_on=front.day("date", required=True) or date.min,
+        body=body,
+        topics=front.many("topics"),
+        countries=front.countries(),
+        pull_quote=front.one("pull_quote"),
+        endorsement=front.one("endorsement"),
+        withdrawn_on=front.day("withdrawn"),
+        picture=front.picture(),
+        warnings=front.warnings,
+    )
+    for number, line_text in enumerate(lines, 1):
+        if text.has_hidden(line_text):
+            statement.warnings.append(f"{path}:{number}: hidden characters are taken out")
+    blank = next((i for i, line in enumerate(lines[end + 1 :]) if line.strip()), 0)
+    for doubt in text.doubts(body):
+        line = end + 1 + blank + doubt.line
+        statement.warnings.append(f"{path}:{line}: {doubt.reason}")
+    _add_names(statement)
+    return statement
+
+
+def _add_names(statement: StatementFile) -> None:
+    path = statement.path.with_name(f"{statement.slug}.signatories.csv")
+    try:
+        table = signatories.read_csv(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadFile(path, 1, f"can't be read: {error.strerror}") from None
+    except signatories.BadRow as error:
+        raise BadFile(path, error.line, error.reason) from None
+    statement.names = table.names
+    statement.warnings += [f"{path}:{line}: {reason}" for line, reason in table.warnings]
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadFile(path, 1, f"can't be read: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise BadFile(path, 1, f"larger than {LARGEST // 1_000_000} MB")
+    try:
+        source = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadFile(path, line, "not UTF-8 text") from None
+    return source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+
+
+class _FrontMatter:
+    """The fields by name, with the line of each. Scalars are kept as they are written: in YAML
+    1.1 the country NO would be the value false."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        # what YAML can't hold at all, it would refuse without a line
+        self._nodes, self._lines = self._mapping(self._composed(text.clean_lines(source)), FIELDS)
+
+    def fail(self, name: str, reason: str) -> BadFile:
+        return BadFile(self.path, self._lines.get(name, 1), reason)
+
+    def one(self, name: str) -> str | None:
+        node = self._nodes.get(name)
+        if node is None:
+            return None
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.fail(name, f"{name} must be a text")
+        return text.clean(node.value) or None
+
+    def many(self, name: str) -> list[str]:
+        node = self._nodes.get(name)
+        if node is None:
+            return []
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not all(isinstance(item, yaml.ScalarNode) for item in items):
+            raise self.fail(name, f"{name} must be a list: [one, another]")
+        return [cleaned for item in items if (cleaned := text.clean(item.value))]
+
+    def title(self) -> str:
+        title = self.one("title")
+        if not title:
+            raise self.fail("title", "title is missing")
+        if len(title) > LONGEST_TITLE:
+            raise self.fail("title", f"title has more than {LONGEST_TITLE} characters")
+        return title
+
+    def slug(self, default: str) -> str:
+        slug = self.one("slug") or default
+        if not re.fullmatch(SLUG, slug) or len(slug) > LONGEST_SLUG:
+            raise self.fail("slug", f"slug “{slug}” must be like “a-short-name”: a-z, 0-9, hyphens")
+        if slug in TAKEN_SLUGS:
+            raise self.fail("slug", f"slug “{slug}” is the name of a widget; take another")
+        return slug
+
+    def lang(self) -> str:
+        lang = self.one("lang") or "en"
+        if not re.fullmatch(LANG, lang) or len(lang) > 35:
+            raise self.fail("lang", f"lang “{lang}” must be a language tag like en, ar or pt-BR")
+        return lang
+
+    def day(self, name: str, *, required: bool = False) -> date | None:
+        value = self.one(name)
+        if value is None:
+            if required:
+                raise self.fail(name, f"{name} is missing; write it like 2027-03-01")
+            return None
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise self.fail(name, f"{name} “{value}” must be a day like 2027-03-01") from None
+
+    def countries(self) -> list[str]:
+        found = [country.upper() for country in self.many("countries")]
+        for country in found:
+            if len(country) != 2 or country not in _TERRITORIES:
+                raise self.fail("countries", f"“{country}” is not a country's code (ISO 3166)")
+        return found
+
+    def picture(self) -> Picture | None:
+        node = self._nodes.get("image")
+        if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
+            return None
+        inner = _FrontMatter.__new__(_FrontMatter)
+        inner.path, inner.warnings = self.path, self.warnings
+        inner._nodes, inner._lines = inner._mapping(node, IMAGE_FIELDS)
+        name = inner.one("file")
+        line = inner._lines.get("file", self._lines["image"])
+        if not name:
+            raise BadFile(self.path, line, "image needs a file")
+        if name != Path(name).name:
+            raise BadFile(self.path, line, f"image file “{name}” must lie beside the statement")
+        alt = inner.one("alt")
+        if alt is None:
+            self.warnings.append(
+                f"{self.path}:{line}: the picture has no alt: readers who can't see it miss it"
+            )
+        picture_path = self.path.with_name(name)
+        try:
+            size = picture_path.stat().st_size
+            if size > images.LARGEST_FILE:
+                raise BadFile(self.path, line, f"{name}: larger than 25 MB")
+            data = picture_path.read_bytes()
+        except OSError as error:
+            raise BadFile(self.path, line, f"{name}: {error.strerror}") from None
+        return Picture(data, alt or "", inner.one("credit"), picture_path, line)
+
+    def _composed(self, source: str) -> Any:
+        try:
+            return yaml.compose(source, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 2 if mark else 1
+            raise BadFile(self.path, line, f"not YAML: {error.problem or error}") from None
+        except yaml.YAMLError as error:
+            raise BadFile(self.path, 1, f"not YAML: {str(error).splitlines()[0]}") from None
+        except RecursionError:
+            raise BadFile(self.path, 1, "not YAML that we can read: nested too deeply") from None
+
+    def _mapping(
+        self, node: Any, known: frozenset[str]
+    ) -> tuple[dict[str, yaml.Node], dict[str, int]]:
+        nodes: dict[str, yaml.Node] = {}
+        lines: dict[str, int] = {}
+        if node is None:
+            return nodes, lines
+        start = node.start_mark.line + 2  # front matter begins in line 2 of the file
+        if not isinstance(node, yaml.MappingNode):
+            raise BadFile(self.path, start, "here should be lines like “title: …”")
+        for key, value in node.value:
+            line = key.start_mark.line + 2
+            name = str(key.value)
+            if name in nodes:
+                raise BadFile(self.path, line, f"{name} stands here twice")
+            if name not in known:
+                self.warnings.append(f"{self.path}:{line}: “{name}” is not a field; it is ignored")
+                continue
+            nodes[name], lines[name] = value, line
+        return nodes, lines

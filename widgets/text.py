@@ -1,0 +1,182 @@
+"""Text: cleaned when it comes in, folded for search, turned from Markdown into safe HTML."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import nh3
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+# Marks that change the direction of what follows them, or that no one can see, can make a name
+# read as another or spill into its neighbour (Unicode TR 36, "bidirectional text spoofing").
+# Single marks (LRM, RLM) and joiners stay: Persian, Khmer and Burmese names are written with them.
+_HIDDEN = re.compile(
+    "[\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_MANY_MARKS = re.compile(
+    r"((?:[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]){4})"
+    r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
+_QUOTE_MARKS = "\"'“”„‟«»‹›‘’‚「」『』"
+_RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
+_TAGS = {"p", "blockquote", "em", "strong", "a", "ul", "ol", "li", "h2", "h3", "h4", "hr", "br",
+         "code", "pre"}  # fmt: skip
+_SCHEMES = {"http", "https", "mailto"}
+
+
+def clean_lines(text: str) -> str:
+    """Text with its lines kept, in Unicode's composed form (NFC), without control characters,
+    direction overrides and towers of accents. What is left looks as it is written."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\t", "    ")
+    text = _HIDDEN.sub("", text)
+    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return _MANY_MARKS.sub(r"\1", text)
+
+
+def clean(text: str) -> str:
+    """One line of clean text; runs of white space become one space.
+
+    >>> clean("  Union\\u202e of\\n Writers ")
+    'Union of Writers'
+    """
+    return " ".join(clean_lines(text).split())
+
+
+def has_hidden(text: str) -> bool:
+    """Whether cleaning takes more out of it than white space."""
+    return clean(text) != " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def fold(text: str) -> str:
+    """What search compares: no case, no accents, no difference of width.
+
+    >>> fold("Fundación  Ligue ŒUVRE") == fold("fundacion ligue œuvre")
+    True
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(bare.casefold().split())
+
+
+def unquoted(text: str) -> str:
+    """Without the quotation marks around it: the page sets its own, in the text's language."""
+    return text.strip(_QUOTE_MARKS + " ") if text[:1] in _QUOTE_MARKS else text
+
+
+def direction(lang: str) -> str:
+    """ "rtl" or "ltr", by the language or by the script it names (BCP 47)."""
+    parts = lang.split("-")
+    if len(parts) > 1 and len(parts[1]) == 4:
+        return "rtl" if parts[1].title() in ("Arab", "Hebr", "Thaa", "Syrc", "Nkoo") else "ltr"
+    return "rtl" if parts[0].lower() in _RIGHT_TO_LEFT else "ltr"
+
+
+def long_date(day: date, lang: str) -> str:
+    """The date in the language's words: 27 November 2017."""
+    try:
+        locale = Locale.parse("en_001" if lang == "en" else lang.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        locale = Locale.parse("en_001")
+    return format_date(day, "long", locale=locale)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, quotation, list or heading of a text. `html` is safe to show as it is."""
+
+    kind: str  # markdown-it's name of it: paragraph, blockquote, heading, …
+    html: str
+    text: str
+
+
+def blocks(markdown: str, *, new_tab: bool = False) -> list[Block]:
+    """The blocks of a text in CommonMark. HTML in it is shown as text, pictures as their
+    alternative text; links other than http, https and mailto lose their address.
+
+    new_tab: for widgets, whose links must not open inside the frame.
+    """
+    tokens = _MARKDOWN.parse(markdown)
+    highest = min((int(t.tag[1]) for t in tokens if t.type == "heading_open"), default=1)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) - highest + 2, 4)}"
+    return [_block(group, new_tab) for group in _groups(tokens)]
+
+
+def lede(markdown: str) -> str:
+    """The first paragraph, as plain text."""
+    return next((b.text for b in blocks(markdown) if b.kind == "paragraph"), "")
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something in a text that will not be shown as its writer meant it. line: from 1."""
+
+    line: int
+    reason: str
+
+
+def doubts(markdown: str) -> list[Doubt]:
+    """What a writer should know before the text goes out."""
+    found: list[Doubt] = []
+    for token in _LENIENT.parse(markdown):
+        line = (token.map or [0])[0] + 1
+        kinds = {token.type, *(child.type for child in token.children or ())}
+        if kinds & {"html_block", "html_inline"}:
+            found.append(Doubt(line, "HTML is shown as text, not obeyed"))
+        if "image" in kinds:
+            found.append(Doubt(line, "a picture in the text is shown as its alternative text"))
+    for number, line_text in enumerate(markdown.split("\n"), 1):
+        for scheme in re.findall(r"(?:\]\(|\]:|<)\s*([a-zA-Z][\w+.-]*):", line_text):
+            if scheme.lower() not in _SCHEMES:
+                reason = f"a link that begins with {scheme.lower()}: is not made"
+                found.append(Doubt(number, reason))
+    return found
+
+
+def _alternative_text(_self: object, tokens: list[Token], index: int, *_: object) -> str:
+    return nh3.clean_text(tokens[index].content)
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+_MARKDOWN.add_render_rule("image", _alternative_text)
+_LENIENT = MarkdownIt("commonmark", {"html": True})
+
+
+def _groups(tokens: list[Token]) -> Iterator[list[Token]]:
+    group: list[Token] = []
+    depth = 0
+    for token in tokens:
+        group.append(token)
+        depth += token.nesting
+        if depth == 0:
+            yield group
+            group = []
+
+
+def _block(tokens: list[Token], new_tab: bool) -> Block:
+    html = nh3.clean(
+        _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}),
+        tags=_TAGS,
+        attributes={"a": {"href", "target"} if new_tab else {"href"}, "ol": {"start"}},
+        set_tag_attribute_values={"a": {"target": "_blank"}} if new_tab else None,
+        url_schemes=_SCHEMES,
+        link_rel="noopener",
+    )
+    words = (
+        "".join(
+            child.content if child.type in ("text", "code_inline", "image") else " "
+            for child in token.children or ()
+            if child.type in ("text", "code_inline", "image", "softbreak", "hardbreak")
+        )
+        for token in tokens
+        if token.type == "inline"
+    )
+    kind = tokens[0].type.removesuffix("_open")
+    return Block(kind, html, " ".join(" ".join(words).split()))

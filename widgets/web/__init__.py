@@ -1,0 +1,18 @@
+"""The top floor: HTTP. One module for each audience."""
+
+from typing import cast
+
+from flask import current_app
+
+from widgets.newsletters import Limits
+from widgets.service import Service
+
+
+def service() -> Service:
+    """What this application was opened with."""
+    return cast(Service, current_app.extensions["undersigned"])
+
+
+def newsletter_limits() -> Limits:
+    settings = service().settings
+    return Limits(settings.mailbox_limit, settings.domain_limit, settings.unlimited_domains)

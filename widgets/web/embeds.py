@@ -1,0 +1,61 @@
+"""The widgets, for iframes on member sites."""
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from widgets import newsletters, signatories, statements
+from widgets.web import cache, forms, parameters, service
+
+blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
+
+
+@blueprint.get("/statements/<slug:slug>")
+def statement(slug: str) -> Response:
+    look = asked_look()
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug)
+        count = signatories.count(session, shown.id)
+    html = render_template("embeds/statement.html", look=look, statement=shown, count=count)
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/statements/<slug:slug>/signatories")
+def signatory_list(slug: str) -> Response:
+    look = asked_look()
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug)
+        count = signatories.count(session, shown.id)
+        found = signatories.count(session, shown.id, look.q) if look.q else count
+        pages = max(1, -(-found // signatories.PER_PAGE))
+        number = min(look.page, pages)
+        names = signatories.page(session, shown.id, look.q, number)
+    html = render_template(
+        "embeds/signatories.html",
+        look=look,
+        statement=shown,
+        count=count,
+        found=found,
+        names=names,
+        page=number,
+        pages=pages,
+    )
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/newsletters/<slug:slug>")
+def newsletter(slug: str) -> Response:
+    with service().database.reading() as session:
+        shown = newsletters.form(session, slug)
+    html = render_template(
+        "embeds/newsletter.html",
+        look=asked_look(),
+        newsletter=shown,
+        form=forms.SignUpForm.of(service().links, shown),
+        problem=None,
+    )
+    # The token in it says the hour; a new one is rendered for the next.
+    return cache.keep(make_response(html), seconds=forms.seconds_left_in_hour())
+
+
+def asked_look() -> parameters.Look:
+    """The look that this request asks for."""
+    return parameters.look(request.query_string.decode("latin-1"))

@@ -1,0 +1,73 @@
+"""Plain pages for whatever goes wrong: small and framed where a widget was asked for."""
+
+import logging
+
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from widgets.newsletters import NoSuchNewsletter
+from widgets.statements import NoSuchStatement, Withdrawn
+from widgets.text import long_date
+from widgets.web import parameters
+
+log = logging.getLogger("undersigned.web")
+
+WORDS = {
+    400: ("We could not read this", "The request was malformed. Please go back and try again."),
+    404: ("There is nothing here", "The address may be mistyped, or what was here has moved."),
+    405: ("This can't be done here", "Please go back and use the buttons on the page."),
+    410: ("This is gone", "What was here has been taken back."),
+    413: ("This is too much", "What was sent is larger than any form of ours. Nothing was kept."),
+    500: ("Something failed on our side", "Nothing you did. Please try again in a minute."),
+    503: ("We can't answer just now", "Please try again in a minute."),
+}
+
+
+def install(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        code = error.code or 500
+        if 300 <= code < 400:
+            return make_response(error.get_response())
+        response = page(code if code in WORDS else 400 if code < 500 else 500, status=code)
+        for name, value in error.get_headers():
+            if name not in ("Content-Type", "Content-Length"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        # The path of a signed link is a secret; the route's name is not.
+        log.error("%s failed", request.endpoint, exc_info=error)
+        return page(InternalServerError.code)
+
+    @app.errorhandler(NoSuchStatement)
+    @app.errorhandler(NoSuchNewsletter)
+    def not_there(error: Exception) -> Response:
+        return page(404)
+
+    @app.errorhandler(Withdrawn)
+    def withdrawn(error: Withdrawn) -> Response:
+        statement = error.statement
+        assert statement.withdrawn_on
+        return page(
+            410,
+            title="This statement was withdrawn",
+            text=f"“{statement.title}” was taken back by its signatories' network on "
+            f"{long_date(statement.withdrawn_on, 'en')}.",
+        )
+
+
+def page(
+    code: int, *, status: int | None = None, title: str | None = None, text: str | None = None
+) -> Response:
+    """An error page in the hand of where it appears."""
+    words = WORDS[code]
+    folder = "embeds" if request.path.startswith("/embed/") else "pages"
+    html = render_template(
+        f"{folder}/error.html",
+        look=parameters.look(request.query_string.decode("latin-1")),
+        title=title or words[0],
+        text=text or words[1],
+    )
+    return make_response(html, status or code)

@@ -1,0 +1,70 @@
+"""The public pages, and the pictures."""
+
+from flask import Blueprint, Response, abort, make_response, render_template, send_file
+
+from widgets import images, newsletters, signatories, statements
+from widgets.web import cache, service
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+def index() -> Response:
+    with service().database.reading() as session:
+        listed = statements.newest(session)
+        counts = signatories.counts(session)
+        letters = newsletters.slugs(session)
+    html = render_template(
+        "pages/index.html", statements=listed, counts=counts, newsletters=letters
+    )
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/statements/<slug:slug>")
+def statement(slug: str) -> Response:
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug)
+        names = signatories.listed(session, shown.id)
+        letters = newsletters.slugs(session)
+    html = render_template(
+        "pages/statement.html",
+        statement=shown,
+        names=names[: signatories.PER_PAGE],
+        count=len(names),
+        newsletters=letters,
+    )
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/privacy")
+def privacy() -> Response:
+    return cache.keep(make_response(render_template("pages/privacy.html")))
+
+
+@blueprint.get("/pictures/<digest:digest>-<int:width>.<any(webp, jpg):suffix>")
+def picture(digest: str, width: int, suffix: str) -> Response:
+    """A stored picture. Its name is its content's, so it may be kept forever."""
+    path = images.file(service().settings.instance_path, digest, width, suffix)
+    if not path.is_file():
+        abort(404)
+    response = send_file(path, mimetype=images.SUFFIXES[suffix], etag=digest, max_age=31536000)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return _word("ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """The process answers and the database too."""
+    with service().database.reading() as session:
+        newsletters.slugs(session)
+    return _word("ready")
+
+
+def _word(word: str) -> Response:
+    return Response(word + "\n", mimetype="text/plain")

@@ -1,0 +1,69 @@
+"""The query of a widget: what is known is kept if it is valid, everything else is ignored.
+
+So each page has one normal form of its query, whatever was added to the address on the way.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from widgets.statement_files import LANG, SLUG
+from widgets.text import clean
+
+LONGEST_SEARCH = 100  # characters
+LONGEST_SITE = 63
+_VALID = {
+    "accent": re.compile(r"#?[0-9a-fA-F]{6}"),
+    "lang": re.compile(LANG),
+    "page": re.compile(r"[1-9][0-9]{0,3}"),
+    "site": re.compile(SLUG),
+    "theme": re.compile(r"light|dark"),  # "auto" is what there is without it
+    "view": re.compile(r"full"),  # "compact" likewise
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own."""
+
+    theme: str = "auto"
+    accent: str = ""
+    lang: str = ""
+    site: str = ""
+    view: str = "compact"
+    page: int = 1
+    q: str = ""
+
+    def query(self, **changes: str | int) -> str:
+        """The query that gives this look, or this with some changes: "?site=…" or nothing."""
+        usual = Look()
+        values = {**vars(self), **changes}
+        pairs = [(k, v) for k, v in sorted(values.items()) if v != getattr(usual, k)]
+        return "?" + urlencode(pairs) if pairs else ""
+
+    def frame_query(self) -> str:
+        """What goes along from page to page within a frame."""
+        return Look(theme=self.theme, accent=self.accent, lang=self.lang, site=self.site).query()
+
+
+def normal(query: str) -> tuple[tuple[str, str], ...]:
+    """The known and valid parameters of a raw query, sorted; of repeated ones the first."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query[:2000], errors="replace", max_num_fields=None):
+        if name in found:
+            continue
+        if name == "q":
+            if searched := clean(value)[:LONGEST_SEARCH]:
+                found[name] = searched
+        elif name in _VALID and _VALID[name].fullmatch(value):
+            kept = value.lstrip("#").lower() if name == "accent" else value
+            if len(kept) <= LONGEST_SITE and (name, kept) != ("page", "1"):
+                found[name] = kept
+    return tuple(sorted(found.items()))
+
+
+def look(query: str) -> Look:
+    """The look that a raw query asks for."""
+    values = dict(normal(query))
+    page = int(values.pop("page", "1"))
+    return Look(page=page, **values)

@@ -1,0 +1,72 @@
+"""What templates can say: the filters and names they share."""
+
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup
+
+from widgets import newsletters, text
+from widgets.models import Image
+from widgets.web import service, styles
+from widgets.web.parameters import Look
+
+
+def install(app: Flask) -> None:
+    settings = app.extensions["undersigned"].settings
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        blocks=text.blocks,
+        direction=text.direction,
+        lede=text.lede,
+        long_date=text.long_date,
+        unquoted=text.unquoted,
+        thousands=lambda number: f"{number:,}",
+    )
+    app.jinja_env.globals.update(
+        base_url=settings.base_url,
+        contact=settings.contact,
+        forget_days=newsletters.FORGET_UNCONFIRMED_AFTER.days,
+        network=settings.network_name,
+        on_trial=settings.smtp_url is None,
+        page_style=page_style,
+        picture_url=picture_url,
+        quote_place=quote_place,
+        snippet=snippet,
+        widget_style=widget_style,
+    )
+
+
+def widget_style(look: Look) -> Any:
+    return styles.inline("embeds/embeds.css", look.theme, look.accent or service().settings.accent)
+
+
+def page_style() -> Any:
+    return styles.inline("pages/pages.css", "auto", service().settings.accent)
+
+
+def picture_url(image: Image, width: int, suffix: str) -> str:
+    return f"/pictures/{image.digest}-{width}.{suffix}"
+
+
+def snippet(path: str, title: str, height: int) -> str:
+    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
+    return str(
+        Markup(
+            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
+            'loading="lazy" referrerpolicy="no-referrer" '
+            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
+        ).format(service().settings.url(path), title, height)
+    )
+
+
+def quote_place(blocks: list[text.Block]) -> int:
+    """Before which block of a text its pull quote stands: about half-way, between two
+    paragraphs, and not beside a quotation, which it often repeats."""
+    middle = (len(blocks) + 1) // 2
+    fitting = [
+        place
+        for place in range(1, len(blocks))
+        if blocks[place - 1].kind == blocks[place].kind == "paragraph"
+    ]
+    return min(fitting, key=lambda place: abs(place - middle), default=len(blocks))

@@ -1,0 +1,115 @@
+"""What every response carries, and who may post how often."""
+
+import hashlib
+import hmac
+import secrets
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, request
+from limits import parse_many
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from widgets.service import Service
+from widgets.settings import Settings
+from widgets.web import styles
+
+# Everything a page could ask a browser for; none of ours asks for anything.
+_FEATURES = (
+    "accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read", "display-capture",
+    "encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "identity-credentials-get",
+    "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
+    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial",
+    "storage-access", "usb", "web-share", "xr-spatial-tracking",
+)  # fmt: skip
+PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in _FEATURES)
+LARGEST_POST = 64 * 1024  # bytes; the largest form of ours is far below
+
+
+def install(app: Flask, service: Service) -> None:
+    """Headers on every response of this application, and its client limit."""
+    settings = service.settings
+    app.extensions["client limit"] = ClientLimit(settings, service.hasher.fingerprint())
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        framed = request.path.startswith("/embed/")
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", _policy(settings, framed))
+        headers["Referrer-Policy"] = "no-referrer"  # addresses of ours may hold signed links
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        headers.setdefault("Cache-Control", "no-store")
+        if framed or request.path.startswith("/pictures/"):
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        else:
+            headers["X-Frame-Options"] = "DENY"
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if settings.is_https:
+            headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        return response
+
+
+def _policy(settings: Settings, framed: bool) -> str:
+    ancestors = "'none'"
+    if framed and settings.frame_ancestors == "*":
+        # "*" means http and https only: without these, a webmaster's local file shows nothing
+        ancestors = "* file: data: blob:"
+    elif framed:
+        ancestors = f"'self' {settings.frame_ancestors}"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'none'",
+            f"style-src {styles.policy()}",
+            "img-src 'self'",
+            "frame-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
+
+
+def is_foreign_post(settings: Settings) -> bool:
+    """Whether another site's page, or a script, sent this POST.
+
+    Our form in a sandboxed frame has the origin "null", and old browsers send none: both are let
+    in. A named origin that is not ours is not, nor what a script fetches (Fetch Metadata).
+    """
+    origin = request.headers.get("Origin", "null")
+    if origin != "null" and urlsplit(origin).netloc not in (
+        request.host,
+        urlsplit(settings.base_url).netloc,
+    ):
+        return True
+    return request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+
+
+def client_limit() -> "ClientLimit":
+    return cast(ClientLimit, current_app.extensions["client limit"])
+
+
+class ClientLimit:
+    """How often one client may post. Clients are told apart by a hash of their address under a
+    key that is made anew with each process (or is the service's, where many share a Valkey), and
+    the hashes are kept in memory only."""
+
+    def __init__(self, settings: Settings, shared_key: str) -> None:
+        in_memory = settings.limit_storage.startswith("memory:")
+        self._key = secrets.token_bytes(32) if in_memory else shared_key.encode()
+        self._limits = parse_many(settings.client_limit) if settings.client_limit else []
+        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.limit_storage))
+
+    def allows(self, client: str | None) -> bool:
+        """Counts one POST of this client, and tells whether it is still within every limit."""
+        who = hmac.new(self._key, (client or "").encode(), hashlib.sha256).hexdigest()
+        try:
+            # each is counted, also when another is exceeded already
+            within = [self._limiter.hit(limit, who) for limit in self._limits]
+            return all(within)
+        except (StorageError, OSError):
+            return True  # a lost Valkey must not keep readers out

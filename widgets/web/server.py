@@ -1,0 +1,58 @@
+"""gunicorn, configured here: many threads, because readers are slow and answers are quick."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from widgets.supervisor import when_parent_ends
+
+MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Serves what `load` returns, made anew in each worker process.
+
+    tied: stop when standard input ends, that is when the process that started us is gone,
+    however it went.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Callable[..., Iterable[bytes]]],
+        *,
+        bind: str,
+        workers: int,
+        threads: int,
+        tied: bool = False,
+    ) -> None:
+        self._make = make
+        self._options: dict[str, Any] = {
+            "bind": [bind],
+            "workers": workers,
+            "threads": threads,
+            "worker_class": "gthread",
+            "keepalive": 5,
+            "graceful_timeout": 15,
+            "accesslog": None,  # it would hold the addresses of readers
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            # heartbeats in memory: a slow disk must not look like a dead worker
+            "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
+            "when_ready": _stop_with_parent if tied else lambda _: None,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Iterable[bytes]]:
+        return self._make()
+
+
+def _stop_with_parent(_arbiter: Any) -> None:
+    when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -1,0 +1,43 @@
+"""The loop that delivers, and tidies up once an hour."""
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from widgets import newsletters, outbox
+from widgets.delivery import deliver_due, transport
+from widgets.service import Service
+
+log = logging.getLogger("undersigned.worker")
+
+PAUSE = 0.5  # seconds between looks into an empty outbox
+TIDY_EVERY = 3600.0  # seconds
+
+
+def run(service: Service, stopping: threading.Event) -> None:
+    """Delivers until `stopping` is set. A database that is away for a while is waited for."""
+    name = outbox.worker_name()
+    with service.database.writing() as session:
+        if released := outbox.release_of_the_dead(session):
+            log.info("took over %d messages of a worker that is gone", released)
+    post = transport(service)
+    tidied = -TIDY_EVERY
+    try:
+        while not stopping.is_set():
+            try:
+                tried = deliver_due(service, post, name, stopping=stopping)
+                if time.monotonic() - tidied > TIDY_EVERY:
+                    tidied = time.monotonic()
+                    with service.database.writing() as session:
+                        newsletters.forget(session, datetime.now(UTC))
+            except SQLAlchemyError:
+                log.exception("the database did not answer; trying again")
+                tried = 0
+                stopping.wait(5)
+            if not tried:
+                stopping.wait(PAUSE)
+    finally:
+        post.close()
