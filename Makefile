@@ -29,10 +29,10 @@ bench: $(VENV)/.dev
 # Both lock files, from pyproject.toml. Installing then needs no resolving and brings the same.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --quiet \
-		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+		--custom-compile-command "make lock" pyproject.toml --group build -o requirements.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 		--custom-compile-command "make lock" -c requirements.txt \
-		pyproject.toml --group dev -o requirements-dev.txt
+		pyproject.toml --group build --group dev -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) tests/node_modules
