@@ -2,9 +2,7 @@
 
 import csv
 import json
-import logging
 import os
-import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -12,8 +10,9 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import addresses, create_app, members, newsletters, statements, supervisor
+from widgets import addresses, create_app, logs, members, newsletters, statements, supervisor
 from widgets import sample as sample_network
 from widgets import settings as setting_values
 from widgets import worker as delivery_worker
@@ -21,7 +20,7 @@ from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
-from widgets.statement_files import SLUG, BadFile
+from widgets.statement_files import BadFile
 from widgets.web.server import Server
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -35,8 +34,7 @@ def main() -> None:
 
     Settings are environment variables that begin with UNDERSIGNED_; see docs/operators.md.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.install()
 
 
 def install(app: Flask) -> None:
@@ -59,6 +57,9 @@ def _service(*, upgrade: bool = False) -> Service:
         make_ready(service, upgrade=upgrade)
     except (DatabaseIsBehind, WrongHashKey) as error:
         raise click.ClickException(str(error)) from None
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise click.ClickException(f"The database can't be used: {reason}") from None
     except OSError as error:
         raise click.ClickException(f"The instance folder can't be used: {error}") from None
     return service
@@ -104,11 +105,13 @@ def member() -> None:
 @click.argument("name")
 @click.option("--website", help="Its address.")
 def add_member(slug: str, name: str, website: str | None) -> None:
-    """Adds a member, or renames it. Its snippets say ?site=SLUG."""
-    if not re.fullmatch(SLUG, slug):
-        raise click.ClickException("SLUG must be like “a-short-name”: a-z, 0-9, hyphens.")
-    with _service().database.writing() as session:
-        members.save(session, slug, name, website)
+    """Adds a member, or changes its name. Its snippets say ?site=SLUG."""
+    try:
+        with _service().database.writing() as session:
+            saved = members.save(session, slug, name, website)
+    except members.BadMember as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{saved.slug}: {saved.name}, {saved.website or 'no website'}")
 
 
 @main.command()
@@ -122,6 +125,7 @@ def suppress(address: str) -> None:
         raise click.ClickException(str(error)) from None
     with service.database.writing() as session:
         newsletters.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
+    click.echo("Nothing will be sent there again.")
 
 
 @main.group()
@@ -139,6 +143,10 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
     """The subscribers of a newsletter, with the evidence of their consent."""
     service = _service()
     with service.database.reading() as session:
+        if newsletter not in (known := newsletters.slugs(session)):
+            raise click.ClickException(
+                f"There is no newsletter “{newsletter}”, only: {', '.join(known)}."
+            )
         rows = newsletters.exported(session, newsletter, state)
         if form == "ndjson":
             for row in rows:
@@ -171,9 +179,20 @@ def serve(sample: bool) -> None:
     if settings.smtp_url is None:
         lines.append(("The mailbox", settings.url("/mailbox")))
     service.database.close()
+    # Otherwise the first start of the web server would be what fails, out of many lines.
+    _check_port(settings.host, settings.port)
+    if len(parts) > 2:
+        _check_port("127.0.0.1", sample_network.site_port(settings))
     announce = threading.Thread(target=_announce, args=(settings, lines), daemon=True)
     announce.start()
     sys.exit(supervisor.run(parts))
+
+
+def _check_port(host: str, port: int) -> None:
+    if not supervisor.is_free(host, port):
+        raise click.ClickException(
+            f"Something else listens on port {port} of {host}. Choose another: PORT=9000, say."
+        )
 
 
 def _announce(settings: Settings, lines: list[tuple[str, str]]) -> None:
@@ -189,6 +208,7 @@ def _announce(settings: Settings, lines: list[tuple[str, str]]) -> None:
 def web(tied: bool) -> None:
     """Serves the pages alone."""
     settings = _settings()
+    _service().database.close()  # what can't work is told here, once, and not by every process
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     Server(
         lambda: create_app(settings),

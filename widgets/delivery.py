@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from widgets import letters, outbox
+from widgets.logs import without_addresses
 from widgets.service import Service
 from widgets.settings import is_local_host
 
@@ -241,7 +242,9 @@ def _deliver(
     except Exception as error:  # one letter that can't be written must not hold up the others
         log.exception("message %s could not be written", message)
         with database.writing() as session:
-            outbox.postponed(session, message, clock(), f"not written: {error!r}", base)
+            outbox.postponed(
+                session, message, clock(), f"not written: {type(error).__name__}", base
+            )
         return True
     if mail is None:
         with database.writing() as session:
@@ -265,9 +268,9 @@ def _deliver(
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return without_addresses(str(error)) or type(error).__name__
 
 
 def _text(code: int, answer: bytes | str) -> str:
     words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return f"{code} {' '.join(words.split())}"
+    return f"{code} {without_addresses(' '.join(words.split()))}"

@@ -39,6 +39,12 @@ def file(folder: Path, digest: str, width: int, suffix: str) -> Path:
     return folder / "pictures" / f"{digest}-{width}.{suffix}"
 
 
+def remove(folder: Path, digest: str) -> None:
+    """Deletes every file of a picture."""
+    for path in (folder / "pictures").glob(f"{digest}-*"):
+        path.unlink(missing_ok=True)
+
+
 def store(folder: Path, data: bytes) -> StoredImage:
     """Stores a picture below the instance folder; the same bytes twice are stored once.
 

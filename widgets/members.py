@@ -1,18 +1,41 @@
 """The organisations of the network, whose sites show our widgets."""
 
+import re
+
 from sqlalchemy.orm import Session
 
 from widgets.models import Member
+from widgets.statement_files import SLUG
+from widgets.text import clean
+
+LONGEST_SLUG = 63  # characters; what a snippet's ?site= may be
 
 
-def save(session: Session, slug: str, name: str, website: str | None) -> None:
-    """Adds a member, or changes its name and website."""
-    session.merge(Member(slug=slug, name=name, website=website))
+class BadMember(ValueError):
+    """Not a member that can be kept; the text says why."""
+
+
+def save(session: Session, slug: str, name: str, website: str | None = None) -> Member:
+    """Adds a member, or changes its name and, where one is given, its website.
+    Raises BadMember."""
+    if not re.fullmatch(SLUG, slug) or len(slug) > LONGEST_SLUG:
+        raise BadMember(
+            f"“{slug}” must be like “a-short-name”: a-z, 0-9, hyphens, "
+            f"{LONGEST_SLUG} characters at most."
+        )
+    if not clean(name):
+        raise BadMember("A member needs a name.")
+    if website and not website.startswith(("https://", "http://")):
+        raise BadMember(f"“{website}” must be an address like https://member.example.")
+    member = session.get(Member, slug) or Member(slug=slug)
+    member.name = clean(name)
+    member.website = website or member.website
+    session.add(member)
+    return member
 
 
 def site_name(session: Session, slug: str | None) -> str | None:
-    """What to call the site with this slug in a sentence: the member's name where we know it."""
-    if slug is None:
-        return None
-    member = session.get(Member, slug)
-    return member.name if member else slug
+    """What to call the site with this slug in a sentence. None where it is no member we know:
+    a slug comes with the request, and nobody may put words into our mails."""
+    member = session.get(Member, slug) if slug else None
+    return member.name if member else None

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Config
 from limits import parse_many
 
 PREFIX = "UNDERSIGNED"
 SHORTEST_SECRET = 16
+STARTTLS = ("offered", "required", "off")  # in SMTP_URL; see widgets.delivery.SmtpTransport
 Number = TypeVar("Number", int, float)
 # Large providers' domains are shared by millions: a limit on them would be a limit on everybody.
 LARGE_MAIL_DOMAINS = frozenset({
@@ -195,16 +196,27 @@ def _with_defaults(settings: Settings) -> Settings:
 def _problems(settings: Settings) -> list[str]:
     found: list[str] = []
     base = urlsplit(settings.base_url)
-    if base.scheme not in ("http", "https") or not base.hostname:
+    if base.scheme not in ("http", "https") or not base.hostname or not _has_good_port(base):
         return [f"{PREFIX}_BASE_URL must be the public address, like https://widgets.example.org."]
-    if base.query or base.fragment or base.username:
-        found.append(f"{PREFIX}_BASE_URL must be an address without user, query or fragment.")
+    if base.path or base.query or base.fragment or base.username:
+        found.append(f"{PREFIX}_BASE_URL must be an address without path, user, query or fragment.")
     if settings.smtp_url:
         smtp = urlsplit(settings.smtp_url)
-        if smtp.scheme not in ("smtp", "smtps") or not smtp.hostname:
+        if smtp.scheme not in ("smtp", "smtps") or not smtp.hostname or not _has_good_port(smtp):
             found.append(
                 f"{PREFIX}_SMTP_URL must look like smtp://user:password@host:587 or smtps://…"
             )
+        if smtp.query not in ("", *(f"starttls={how}" for how in STARTTLS)):
+            found.append(f"{PREFIX}_SMTP_URL: after ? only starttls={'|'.join(STARTTLS)} is known.")
+    if settings.database_url and not re.match(
+        r"sqlite:///.|postgres(ql)?(\+psycopg)?://", settings.database_url
+    ):
+        found.append(
+            f"{PREFIX}_DATABASE_URL must look like postgresql://user:password@host/name or "
+            "sqlite:////path/to/file."
+        )
+    if not re.match(r"memory://|valkeys?(\+\w+)?://.", settings.limit_storage):
+        found.append(f"{PREFIX}_LIMIT_STORAGE must be memory:// or like valkey://host:6379.")
     if settings.mail_from and not re.fullmatch(
         r"[^@\s]+@[^@\s]+", parseaddr(settings.mail_from)[1]
     ):
@@ -221,6 +233,13 @@ def _problems(settings: Settings) -> list[str]:
     if not settings.is_local:
         found += _unsafe_in_production(settings)
     return found
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _unsafe_in_production(settings: Settings) -> list[str]:

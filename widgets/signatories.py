@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from widgets.models import Signatory
-from widgets.text import clean, fold, has_hidden
+from widgets.text import clean, fold, has_hidden, is_country
 
 PER_PAGE = 300
 MOST = 100_000
@@ -84,9 +84,14 @@ def read_csv(data: bytes) -> Table:
             raise BadRow(line, f"more than {MOST} names")
         if has_hidden(raw):
             warnings.append((line, f"hidden characters are taken out of “{name}”"))
-        if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-            warnings.append((line, f"“{country}” is not a two-letter country; it is left out"))
-            country = ""
+        if country and not is_country(country):
+            # Left out, it could be the second half of a name with a comma, and the first half
+            # would stand there as somebody else's name.
+            raise BadRow(
+                line,
+                f"“{country}” is not a country (two letters, ISO 3166); a name with a comma "
+                "needs quotation marks",
+            )
         if url and not url.lower().startswith(("http://", "https://")):
             warnings.append((line, f"“{url}” is not a web address; it is left out"))
             url = ""

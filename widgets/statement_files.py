@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from babel import Locale
 
 from widgets import images, signatories, text
 
@@ -25,7 +24,6 @@ FIELDS = frozenset({
     "withdrawn",
 })  # fmt: skip
 IMAGE_FIELDS = frozenset({"file", "credit", "alt"})
-_TERRITORIES = Locale.parse("en").territories
 
 
 class BadFile(Exception):
@@ -64,7 +62,7 @@ class StatementFile:
     warnings: list[str] = field(default_factory=list)
 
 
-def read(path: Path) -> StatementFile:
+def read(path: Path, today: date) -> StatementFile:
     """Reads FILE.md, `<slug>.signatories.csv` and the picture beside it. Raises BadFile."""
     source = _text(path)
     lines = source.split("\n")
@@ -89,7 +87,7 @@ def read(path: Path) -> StatementFile:
         countries=front.countries(),
         pull_quote=front.one("pull_quote"),
         endorsement=front.one("endorsement"),
-        withdrawn_on=front.day("withdrawn"),
+        withdrawn_on=front.day("withdrawn", latest=today),
         picture=front.picture(),
         warnings=front.warnings,
     )
@@ -185,21 +183,24 @@ class _FrontMatter:
             raise self.fail("lang", f"lang “{lang}” must be a language tag like en, ar or pt-BR")
         return lang
 
-    def day(self, name: str, *, required: bool = False) -> date | None:
+    def day(self, name: str, *, required: bool = False, latest: date | None = None) -> date | None:
         value = self.one(name)
         if value is None:
             if required:
                 raise self.fail(name, f"{name} is missing; write it like 2027-03-01")
             return None
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
             raise self.fail(name, f"{name} “{value}” must be a day like 2027-03-01") from None
+        if latest is not None and day > latest:
+            raise self.fail(name, f"{name} {value} lies in the future")
+        return day
 
     def countries(self) -> list[str]:
         found = [country.upper() for country in self.many("countries")]
         for country in found:
-            if len(country) != 2 or country not in _TERRITORIES:
+            if not text.is_country(country):
                 raise self.fail("countries", f"“{country}” is not a country's code (ISO 3166)")
         return found
 
@@ -235,9 +236,12 @@ class _FrontMatter:
         try:
             return yaml.compose(source, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            # What never ends is noticed at the end; its beginning is what must be mended.
+            unended = "end of stream" in str(error.problem)
+            mark = (unended and error.context_mark) or error.problem_mark or error.context_mark
             line = mark.line + 2 if mark else 1
-            raise BadFile(self.path, line, f"not YAML: {error.problem or error}") from None
+            reason = "a quotation mark or bracket is never closed" if unended else error.problem
+            raise BadFile(self.path, line, f"not YAML: {reason or error}") from None
         except yaml.YAMLError as error:
             raise BadFile(self.path, 1, f"not YAML: {str(error).splitlines()[0]}") from None
         except RecursionError:

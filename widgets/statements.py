@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from widgets import images, signatories
@@ -49,7 +49,7 @@ def import_files(
 
     Raises BadFile for the first file that can't be read; what was there stays as it was.
     """
-    files = [read(path) for path in paths]
+    files = [read(path, now.date()) for path in paths]
     by_slug: dict[str, StatementFile] = {}
     for file in files:
         if file.slug in by_slug:
@@ -64,6 +64,10 @@ def import_files(
         ]
         if any(one.change != Change.UNCHANGED for one in done):
             content_changed(session)
+        unused = _forget_unused_pictures(session)
+    # A picture that was replaced or taken back may endanger somebody: it goes at once.
+    for digest in unused:
+        images.remove(instance_path, digest)
     return done
 
 
@@ -97,7 +101,7 @@ def has_any(session: Session) -> bool:
 
 
 def _stored_picture(instance_path: Path, file: StatementFile) -> images.StoredImage | None:
-    if file.picture is None:
+    if file.picture is None or file.withdrawn_on is not None:
         return None
     try:
         return images.store(instance_path, file.picture.data)
@@ -139,6 +143,12 @@ def _save(
         change = Change.CHANGED
         statement.updated_at = now
     return Imported(file, change, signatories.count(session, statement.id))
+
+
+def _forget_unused_pictures(session: Session) -> list[str]:
+    shown = select(Statement.image_id).where(Statement.image_id.is_not(None))
+    unused = delete(Image).where(Image.id.not_in(shown)).returning(Image.digest)
+    return list(session.scalars(unused))
 
 
 def _image_row(session: Session, picture: images.StoredImage) -> Image:

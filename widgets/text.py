@@ -27,6 +27,7 @@ _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", 
 _TAGS = {"p", "blockquote", "em", "strong", "a", "ul", "ol", "li", "h2", "h3", "h4", "hr", "br",
          "code", "pre"}  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
+_TERRITORIES = Locale.parse("en").territories
 
 
 def clean_lines(text: str) -> str:
@@ -67,6 +68,15 @@ def fold(text: str) -> str:
 def unquoted(text: str) -> str:
     """Without the quotation marks around it: the page sets its own, in the text's language."""
     return text.strip(_QUOTE_MARKS + " ") if text[:1] in _QUOTE_MARKS else text
+
+
+def is_country(code: str) -> bool:
+    """Whether this is a country's code: two capital letters of ISO 3166-1.
+
+    >>> is_country("NO"), is_country("Norway"), is_country("QQ")
+    (True, False, False)
+    """
+    return len(code) == 2 and code.isalpha() and code in _TERRITORIES
 
 
 def direction(lang: str) -> str:

@@ -37,7 +37,13 @@ class Database:
         if url.startswith(("postgresql://", "postgres://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         self.is_sqlite = url.startswith("sqlite")
-        self.engine: Engine = create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True)
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=16,
+            max_overflow=48,
+            pool_pre_ping=True,
+            hide_parameters=True,  # an error in the log must not tell whose address it was
+        )
         self._turn: Any = nullcontext()
         if self.is_sqlite:
             # Threads of one process queue here, in order, instead of polling the file's lock.

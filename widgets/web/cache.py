@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("undersigned.cache")
 
+NEVER_KEPT = ("/healthz", "/readyz")  # these must tell how things are now
 MOST_BYTES = 64_000_000  # in one process
 KEEP = "undersigned.keep"  # in the WSGI environment: a list, to which `keep` adds its seconds
 Headers = list[tuple[str, str]]
@@ -97,9 +98,10 @@ class PageCache:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path in NEVER_KEPT:
             return self._app(environ, start_response)
-        key = (environ.get("PATH_INFO", ""), normal(environ.get("QUERY_STRING", "")))
+        key = (path, normal(environ.get("QUERY_STRING", "")))
         version = self._current_version()
         page = self._pages.get(key)
         if page is None or page.version != version or page.until < time.monotonic():

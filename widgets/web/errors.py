@@ -3,6 +3,8 @@
 import logging
 
 from flask import Flask, Response, make_response, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from widgets.newsletters import NoSuchNewsletter
@@ -41,6 +43,15 @@ def install(app: Flask) -> None:
         log.error("%s failed", request.endpoint, exc_info=error)
         return page(InternalServerError.code)
 
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(NoConnection)
+    def database_away(error: Exception) -> Response:
+        log.error("%s: the database did not answer: %s", request.endpoint, error)
+        response = page(503)
+        response.headers["Retry-After"] = "60"
+        return response
+
     @app.errorhandler(NoSuchStatement)
     @app.errorhandler(NoSuchNewsletter)
     def not_there(error: Exception) -> Response:
@@ -69,5 +80,6 @@ def page(
         look=parameters.look(request.query_string.decode("latin-1")),
         title=title or words[0],
         text=text or words[1],
+        again=request.method == "POST" and code in (500, 503),
     )
     return make_response(html, status or code)

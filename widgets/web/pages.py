@@ -43,12 +43,13 @@ def privacy() -> Response:
 
 @blueprint.get("/pictures/<digest:digest>-<int:width>.<any(webp, jpg):suffix>")
 def picture(digest: str, width: int, suffix: str) -> Response:
-    """A stored picture. Its name is its content's, so it may be kept forever."""
+    """A stored picture. Its name is its content's, so it never changes; but it may be taken
+    back, so it is not kept for long."""
     path = images.file(service().settings.instance_path, digest, width, suffix)
     if not path.is_file():
         abort(404)
-    response = send_file(path, mimetype=images.SUFFIXES[suffix], etag=digest, max_age=31536000)
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response = send_file(path, mimetype=images.SUFFIXES[suffix], etag=digest)
+    response.headers["Cache-Control"] = "public, max-age=86400, s-maxage=3600"
     return response
 
 

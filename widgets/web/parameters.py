@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
+from widgets.members import LONGEST_SLUG
 from widgets.statement_files import LANG, SLUG
 from widgets.text import clean
 
 LONGEST_SEARCH = 100  # characters
-LONGEST_SITE = 63
 _VALID = {
     "accent": re.compile(r"#?[0-9a-fA-F]{6}"),
     "lang": re.compile(LANG),
@@ -57,7 +57,7 @@ def normal(query: str) -> tuple[tuple[str, str], ...]:
                 found[name] = searched
         elif name in _VALID and _VALID[name].fullmatch(value):
             kept = value.lstrip("#").lower() if name == "accent" else value
-            if len(kept) <= LONGEST_SITE and (name, kept) != ("page", "1"):
+            if len(kept) <= LONGEST_SLUG and (name, kept) != ("page", "1"):
                 found[name] = kept
     return tuple(sorted(found.items()))
 

@@ -49,7 +49,7 @@ def install(app: Flask, service: Service) -> None:
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
         if settings.is_https:
-            headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+            headers["Strict-Transport-Security"] = "max-age=63072000"
         return response
 
 

@@ -7,10 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from widgets.supervisor import when_parent_ends
 
 MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
+
+
+class Discreet(Logger):  # type: ignore[misc]
+    """gunicorn's log without what it would tell of readers: their address, and the paths they
+    asked for, which may be signed links."""
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if msg.startswith("Invalid request"):
+            msg, args = "something that is not a valid request was answered with an error", ()
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if msg.startswith("Error handling request"):
+            msg, args = "a request failed outside the application", ()
+        super().exception(msg, *args, **kwargs)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -39,6 +55,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 15,
             "accesslog": None,  # it would hold the addresses of readers
             "loglevel": "warning",
+            "logger_class": Discreet,
             "control_socket_disable": True,
             # heartbeats in memory: a slow disk must not look like a dead worker
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,

@@ -104,10 +104,14 @@ def new_code(slug: str, token: str) -> AnyResponse:
         return _inbox(slug, token, FOREIGN, 403)
     if not client_limit().allows(request.remote_addr):
         return _inbox(slug, token, TOO_OFTEN, 429)
-    with service().database.writing() as session:
-        again = newsletters.new_code(
-            session, service().hasher, newsletter_limits(), made, datetime.now(UTC)
-        )
+    try:
+        with service().database.writing() as session:
+            again = newsletters.new_code(
+                session, service().hasher, newsletter_limits(), made, datetime.now(UTC)
+            )
+    except SQLAlchemyError:
+        _log_fault()
+        return _inbox(slug, token, FAULT, 503, exhausted=True)
     return _to_inbox(slug, again)
 
 
@@ -224,11 +228,17 @@ def _inbox(
     typed: str = "",
     exhausted: bool = False,
 ) -> Response:
-    with service().database.reading() as session:
-        shown = newsletters.form(session, slug)
+    try:
+        with service().database.reading() as session:
+            shown = newsletters.form(session, slug)
+    except SQLAlchemyError:
+        if problem is None:
+            raise
+        shown = None  # what was typed comes back even so
     html = render_template(
         "embeds/inbox.html",
         look=asked_look(),
+        slug=slug,
         newsletter=shown,
         token=token,
         problem=problem,
