@@ -1,0 +1,82 @@
+"""Transactions, and the tables themselves."""
+
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from tests.conftest import Databases
+from widgets.models import Base, Database, Newsletter
+from widgets.models.database import DatabaseIsBehind
+from widgets.models.fact import content_changed, content_version
+from widgets.service import Service
+
+
+def test_the_migrations_make_the_tables_that_the_models_describe(service: Service) -> None:
+    with service.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_new_database_has_one_newsletter(service: Service) -> None:
+    with service.database.reading() as session:
+        assert [one.slug for one in session.query(Newsletter)] == ["weekly"]
+
+
+def test_upgrading_twice_at_once_is_upgrading_once(databases: Databases) -> None:
+    url = databases.empty()
+    machines = [Database(url) for _ in range(4)]
+    threads = [threading.Thread(target=machine.upgrade) for machine in machines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for machine in machines:
+        machine.check()
+        machine.close()
+
+
+def test_a_database_of_another_version_is_refused_with_what_to_do(databases: Databases) -> None:
+    database = Database(databases.empty())
+    with pytest.raises(DatabaseIsBehind, match="run `undersigned upgrade`"):
+        database.check()
+    database.close()
+
+
+def test_an_error_rolls_back_all_of_a_writing_transaction(service: Service) -> None:
+    with pytest.raises(ZeroDivisionError), service.database.writing() as session:
+        content_changed(session)
+        1 / 0  # noqa: B018
+    with service.database.reading() as session:
+        assert content_version(session) == 0
+
+
+def test_writers_wait_for_their_turn(service: Service) -> None:
+    def bump() -> None:
+        with service.database.writing() as session:
+            content_changed(session)
+
+    with service.database.writing() as session:
+        content_changed(session)
+    threads = [threading.Thread(target=bump) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with service.database.reading() as session:
+        assert content_version(session) == 33
+
+
+def test_a_commit_on_sqlite_is_on_disk(service: Service) -> None:
+    if not service.database.is_sqlite:
+        with service.database.engine.connect() as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        return
+    with service.database.engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA synchronous")) == 2  # FULL
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
