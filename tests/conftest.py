@@ -52,6 +52,10 @@ class Databases:
         self._numbers = itertools.count()
         self._template = self._url("template")
         if server is not None:
+            # Its disk is ours to lose: only our own writes are to be waited for as ever.
+            for setting in ("fsync", "full_page_writes"):
+                self._run(f"ALTER SYSTEM SET {setting} = off")
+            self._run("SELECT pg_reload_conf()")
             self._run("CREATE DATABASE template")
         database = Database(self._template)
         database.upgrade()

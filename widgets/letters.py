@@ -1,5 +1,6 @@
 """The mails themselves, written when they are sent: only then do their links and codes exist."""
 
+import re
 import uuid
 from datetime import datetime
 from email.headerregistry import Address as Mailbox
@@ -47,7 +48,7 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
         title=subscription.newsletter.title,
         site=members.site_name(session, sign_up.site),
         code=links.code(sign_up.id),
-        confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, subscription.epoch)}"),
+        confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, sign_up.epoch)}"),
         unsubscribe=unsubscribe,
     )
     mail = EmailMessage(policy=SMTP)
@@ -83,6 +84,8 @@ def _set_text(mail: EmailMessage, text: str) -> None:
 
 def _mailbox(name: str, address: str) -> Mailbox:
     local, _, domain = address.rpartition("@")
+    if local.startswith('"'):  # the header puts its own quotation marks around what needs them
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
     if not domain.isascii():
         domain = domain.encode("idna").decode()
     return Mailbox(display_name=name, username=local, domain=domain)

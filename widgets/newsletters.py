@@ -49,6 +49,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class _Person:
+    """Who signs up. address: None where all we have is hashes; paced: whether the limit of the
+    address' domain holds."""
+
+    key: str
+    mailbox: str
+    domain: str
+    address: str | None
+    paced: bool
+
+
+@dataclass(frozen=True)
 class Form:
     """What a sign-up form shows."""
 
@@ -118,9 +130,46 @@ def sign_up(
     The same statements run for a new, pending, confirmed, unsubscribed and suppressed address.
     A suppressed address is not stored, and the message of one is void.
     """
-    key, mailbox, domain = hasher.address(address), hasher.mailbox(address), hasher.domain(address)
-    _one_at_a_time(session, mailbox)
-    suppressed = bool(session.scalar(select(exists().where(Suppression.key == key))))
+    person = _Person(
+        key=hasher.address(address),
+        mailbox=hasher.mailbox(address),
+        domain=hasher.domain(address),
+        address=address.text,
+        paced=address.domain not in limits.unlimited_domains,
+    )
+    return _asked(session, limits, person, consent_text_id, site, lang, now)
+
+
+def new_code(session: Session, limits: Limits, sign_up_id: uuid.UUID, now: datetime) -> uuid.UUID:
+    """Signs up again for the person of an earlier sign-up, with the same evidence, which makes
+    a new code. The same limits hold, and the same work is done for every address. An unknown
+    sign-up gets an id that leads nowhere."""
+    earlier = session.get(SignUp, sign_up_id)
+    if earlier is None:
+        return uuid.uuid4()
+    subscriber = earlier.subscription.subscriber
+    host = (subscriber.address or "").rpartition("@")[2].casefold()
+    person = _Person(
+        key=subscriber.key,
+        mailbox=earlier.mailbox,
+        domain=earlier.domain,
+        address=subscriber.address,
+        paced=host not in limits.unlimited_domains,
+    )
+    return _asked(session, limits, person, earlier.consent_text_id, earlier.site, earlier.lang, now)
+
+
+def _asked(
+    session: Session,
+    limits: Limits,
+    person: _Person,
+    consent_text_id: int,
+    site: str | None,
+    lang: str,
+    now: datetime,
+) -> uuid.UUID:
+    _one_at_a_time(session, person.mailbox)
+    suppressed = bool(session.scalar(select(exists().where(Suppression.key == person.key))))
     newsletter_id = session.scalar(
         select(ConsentText.newsletter_id).where(ConsentText.id == consent_text_id)
     )
@@ -128,14 +177,14 @@ def sign_up(
         insert(session, Subscriber)
         .values(
             id=uuid.uuid4(),
-            key=key,
-            address=None if suppressed else address.text,
+            key=person.key,
+            address=None if suppressed else person.address,
             created_at=now,
         )
-        .on_conflict_do_update(index_elements=["key"], set_={"key": key})
+        .on_conflict_do_update(index_elements=["key"], set_={"key": person.key})
         .returning(Subscriber.id)
     )
-    subscription_id, state = session.execute(
+    subscription_id, state, epoch = session.execute(
         insert(session, Subscription)
         .values(
             id=uuid.uuid4(),
@@ -150,25 +199,26 @@ def sign_up(
             index_elements=["subscriber_id", "newsletter_id"],
             set_={"newsletter_id": newsletter_id},
         )
-        .returning(Subscription.id, Subscription.state)
+        .returning(Subscription.id, Subscription.state, Subscription.epoch)
     ).one()
-    in_mailbox = _mailed_since(session, SignUp.mailbox == mailbox, now - timedelta(days=1))
-    in_domain = _mailed_since(session, SignUp.domain == domain, now - timedelta(hours=1))
+    in_mailbox = _mailed_since(session, SignUp.mailbox == person.mailbox, now - timedelta(days=1))
+    in_domain = _mailed_since(session, SignUp.domain == person.domain, now - timedelta(hours=1))
     mailed = (
         not suppressed
         and in_mailbox < limits.per_mailbox
         and state not in (State.COMPLAINED, State.ERASED)
     )
-    over = 0 if address.domain in limits.unlimited_domains else in_domain - limits.per_domain + 1
+    over = in_domain - limits.per_domain + 1 if person.paced else 0
     record = SignUp(
         id=uuid.uuid4(),
         subscription_id=subscription_id,
         consent_text_id=consent_text_id,
         site=site,
         lang=lang,
-        mailbox=mailbox,
-        domain=domain,
+        mailbox=person.mailbox,
+        domain=person.domain,
         mailed=mailed,
+        epoch=epoch,
         asked_at=now,
     )
     session.add(record)
@@ -183,28 +233,6 @@ def sign_up(
     )
     session.flush()
     return record.id
-
-
-def new_code(
-    session: Session, hasher: Hasher, limits: Limits, sign_up_id: uuid.UUID, now: datetime
-) -> uuid.UUID:
-    """Signs up again for the person of an earlier sign-up, with the same evidence, which makes
-    a new code. The same limits hold. An unknown sign-up gets an id that leads nowhere."""
-    earlier = session.get(SignUp, sign_up_id)
-    address = earlier.subscription.subscriber.address if earlier else None
-    if earlier is None or address is None:
-        return uuid.uuid4()
-    local, _, domain = address.rpartition("@")
-    return sign_up(
-        session,
-        hasher,
-        limits,
-        Address(address, local, domain.casefold()),
-        consent_text_id=earlier.consent_text_id,
-        site=earlier.site,
-        lang=earlier.lang,
-        now=now,
-    )
 
 
 def confirm(session: Session, sign_up_id: uuid.UUID, epoch: int, now: datetime) -> Answer:
@@ -236,16 +264,14 @@ def confirm_with_code(
         return Answer.WRONG
     if record.tries >= TRIES or now - record.asked_at > CODE_FOR:
         return Answer.EXHAUSTED
-    confirmable = record.mailed and _was_asked_to_confirm(session, record)
+    confirmable = _was_asked_to_confirm(session, record) and record.mailed
     if not links.is_code(sign_up_id, digits) or not confirmable:
         record.tries += 1
         return Answer.EXHAUSTED if record.tries >= TRIES else Answer.WRONG
-    if subscription.state == State.CONFIRMED:
-        return Answer.ALREADY
-    if subscription.changed_at > record.asked_at:
-        return Answer.LEFT
-    _confirm(session, record, subscription, "code", now)
-    return Answer.DONE
+    answer = _standing(subscription, record.epoch)
+    if answer is Answer.DONE:
+        _confirm(session, record, subscription, "code", now)
+    return answer
 
 
 def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> Answer:
@@ -261,6 +287,7 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
         .where(Consent.subscription_id == subscription_id, Consent.withdrawn_at.is_(None))
         .values(withdrawn_at=now)
     )
+    _call_back(session, subscription_id)
     return Answer.DONE
 
 
@@ -413,15 +440,18 @@ def _confirm(
             given_at=now,
         )
     )
-    # What else was asked for the same subscription need not be sent any more.
+    _call_back(session, subscription.id)
+
+
+def _call_back(session: Session, subscription_id: uuid.UUID) -> None:
+    """What is still on its way for this subscription asks for nothing any more: it is not sent."""
+    asked = select(SignUp.id).where(SignUp.subscription_id == subscription_id)
     session.execute(
         update(Message)
         .where(
             Message.state == MessageState.WAITING,
             Message.leased_until.is_(None),
-            Message.sign_up_id.in_(
-                select(SignUp.id).where(SignUp.subscription_id == subscription.id)
-            ),
+            Message.sign_up_id.in_(asked),
         )
         .values(state=MessageState.VOID)
     )

@@ -47,9 +47,13 @@ def test_a_database_of_another_version_is_refused_with_what_to_do(databases: Dat
 
 
 def test_an_error_rolls_back_all_of_a_writing_transaction(service: Service) -> None:
-    with pytest.raises(ZeroDivisionError), service.database.writing() as session:
-        content_changed(session)
-        1 / 0  # noqa: B018
+    def change_and_fail() -> None:
+        with service.database.writing() as session:
+            content_changed(session)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        change_and_fail()
     with service.database.reading() as session:
         assert content_version(session) == 0
 

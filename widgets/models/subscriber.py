@@ -74,6 +74,7 @@ class SignUp(Base):
     mailbox: Mapped[str] = mapped_column(String(64))
     domain: Mapped[str] = mapped_column(String(64))
     mailed: Mapped[bool]  # whether a mail goes out for it: not when suppressed or over the limit
+    epoch: Mapped[int]  # of the subscription when it was asked: its code and link hold for this
     tries: Mapped[int] = mapped_column(default=0)
     asked_at: Mapped[datetime]
 

@@ -106,9 +106,7 @@ def new_code(slug: str, token: str) -> AnyResponse:
         return _inbox(slug, token, TOO_OFTEN, 429)
     try:
         with service().database.writing() as session:
-            again = newsletters.new_code(
-                session, service().hasher, newsletter_limits(), made, datetime.now(UTC)
-            )
+            again = newsletters.new_code(session, newsletter_limits(), made, datetime.now(UTC))
     except SQLAlchemyError:
         _log_fault()
         return _inbox(slug, token, FAULT, 503, exhausted=True)

@@ -173,6 +173,7 @@ def upgrade() -> None:
         sa.Column("mailbox", sa.String(length=64), nullable=False),
         sa.Column("domain", sa.String(length=64), nullable=False),
         sa.Column("mailed", sa.Boolean(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
