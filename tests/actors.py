@@ -149,7 +149,7 @@ class Delivered:
     def text(self) -> str:
         part = self.mail.get_body(("plain",))
         assert part is not None
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
 
     @property
     def html(self) -> str:
@@ -219,7 +219,7 @@ class Relay:
                 data.login == (self.user or "").encode()
                 and data.password == (self.password or "").encode()
             )
-            return AuthResult(success=good)
+            return AuthResult(success=good, handled=good)
 
         wanted: dict[str, Any] = {"enable_SMTPUTF8": self.smtputf8, "data_size_limit": 1_000_000}
         if self.user:

@@ -156,20 +156,24 @@ class SmtpTransport:
 
     def _connect(self) -> smtplib.SMTP:
         checked = ssl.create_default_context()
-        smtp: smtplib.SMTP
-        try:
-            if self._tls:
-                smtp = smtplib.SMTP_SSL(
-                    self._host, self._port, timeout=SMTP_TIMEOUT, context=checked
-                )
-            else:
-                smtp = smtplib.SMTP(self._host, self._port, timeout=SMTP_TIMEOUT)
-                smtp.ehlo()
-                self._upgrade(smtp, checked)
-            if self._user:
-                smtp.login(self._user, self._password)
-        except smtplib.SMTPException as error:
-            raise RefusedForNow(_reason(error), relay_down=True) from error
+        with contextlib.ExitStack() as unless_ready:
+            smtp: smtplib.SMTP
+            try:
+                if self._tls:
+                    smtp = smtplib.SMTP_SSL(
+                        self._host, self._port, timeout=SMTP_TIMEOUT, context=checked
+                    )
+                else:
+                    smtp = smtplib.SMTP(self._host, self._port, timeout=SMTP_TIMEOUT)
+                unless_ready.callback(smtp.close)
+                if not self._tls:
+                    smtp.ehlo()
+                    self._upgrade(smtp, checked)
+                if self._user:
+                    smtp.login(self._user, self._password)
+            except smtplib.SMTPException as error:
+                raise RefusedForNow(_reason(error), relay_down=True) from error
+            unless_ready.pop_all()
         return smtp
 
     def _upgrade(self, smtp: smtplib.SMTP, checked: ssl.SSLContext) -> None:

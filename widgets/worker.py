@@ -14,6 +14,7 @@ from widgets.service import Service
 log = logging.getLogger("undersigned.worker")
 
 PAUSE = 0.5  # seconds between looks into an empty outbox
+PAUSE_WITHOUT_DATABASE = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 
 
@@ -36,7 +37,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
-                stopping.wait(5)
+                stopping.wait(PAUSE_WITHOUT_DATABASE)
             if not tried:
                 stopping.wait(PAUSE)
     finally:
