@@ -17,6 +17,7 @@ def install(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         blocks=text.blocks,
+        clean=text.clean,
         direction=text.direction,
         lede=text.lede,
         long_date=text.long_date,
