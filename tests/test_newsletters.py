@@ -1,5 +1,6 @@
 """The states of a subscription, the evidence, and the limits."""
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -278,7 +279,33 @@ def test_a_domain_gets_its_mails_at_its_pace_and_all_of_them(desk: Desk) -> None
         desk.sign_up(f"reader{number}@small.example.org")
 
     delays = [message.not_before - NOW for message in desk.messages()]
-    assert sorted(delays) == [timedelta()] * 4 + [timedelta(minutes=15 * n) for n in range(1, 5)]
+    assert sorted(delays) == [timedelta()] * 4 + [timedelta(hours=1)] * 4
+
+
+def test_no_hour_has_more_mails_for_a_domain_however_long_it_goes_on(desk: Desk) -> None:
+    for number in range(60):
+        desk.now += timedelta(minutes=5)
+        desk.sign_up(f"reader{number}@small.example.org")
+
+    due = sorted(message.not_before for message in desk.messages())
+    assert min(b - a for a, b in zip(due, due[LIMITS.per_domain :], strict=False)) >= timedelta(
+        hours=1
+    )
+
+
+def test_who_would_wait_for_half_a_day_is_not_mailed(desk: Desk) -> None:
+    for number in range(200):
+        desk.sign_up(f"reader{number}@small.example.org")
+
+    assert desk.to_be_sent() == LIMITS.per_domain * 13
+
+
+def test_a_code_lives_for_a_day_from_when_it_was_sent(desk: Desk) -> None:
+    sign_ups = [desk.sign_up(f"reader{number}@small.example.org") for number in range(5)]
+    desk.now += timedelta(hours=24, minutes=30)
+
+    assert desk.type_code(sign_ups[0]) is Answer.EXHAUSTED
+    assert desk.type_code(sign_ups[4]) is Answer.DONE  # its turn came an hour later
 
 
 def test_a_large_provider_has_no_pace(desk: Desk) -> None:
@@ -314,15 +341,110 @@ def test_a_suppressed_address_is_not_stored_and_not_written_to(desk: Desk) -> No
     assert desk.type_code(sign_up) is Answer.WRONG
 
 
-def test_suppressing_a_reader_erases_the_address_and_voids_what_was_sent(desk: Desk) -> None:
+def test_suppressing_a_reader_leaves_nothing_but_a_hash(desk: Desk) -> None:
     sign_up = desk.sign_up()
-    epoch = desk.epoch(sign_up)
+    desk.confirm(sign_up)
     desk.suppress()
 
-    assert desk.confirm(sign_up, epoch) is Answer.OVER
+    assert desk.confirm(sign_up, 0) is Answer.OVER
+    everything = (Subscriber, Subscription, SignUp, Consent, Message)
+    assert [desk.count(model) for model in everything] == [0] * 5
     with desk.service.database.reading() as session:
-        assert session.scalars(select(Subscriber.address)).all() == [None]
-        assert len(session.scalars(select(Suppression.key)).all()) == 1
+        (kept,) = session.scalars(select(Suppression))
+    assert "anna" not in f"{vars(kept)}"
+
+
+def test_leaving_voids_a_new_sign_up_too(desk: Desk) -> None:
+    desk.leave(desk.sign_up())
+    again = desk.sign_up()
+    epoch = desk.epoch(again)
+    with desk.service.database.reading() as session:
+        subscription = session.get_one(SignUp, again).subscription_id
+        assert newsletters.can_be_left(session, subscription)
+    desk.leave(again)
+
+    assert desk.confirm(again, epoch) is Answer.LEFT
+    assert desk.type_code(again) is Answer.LEFT
+    assert desk.to_be_sent() == 0
+    with desk.service.database.reading() as session:
+        assert not newsletters.can_be_left(session, subscription)
+
+
+def test_who_left_without_ever_confirming_is_forgotten_too(desk: Desk) -> None:
+    desk.leave(desk.sign_up())
+    desk.now += timedelta(days=31)
+
+    assert desk.forget() == 1
+    assert desk.count(Subscriber) == 0
+
+
+def test_who_confirmed_and_left_stays_on_record(desk: Desk) -> None:
+    sign_up = desk.sign_up()
+    desk.confirm(sign_up)
+    desk.leave(sign_up)
+    desk.now += timedelta(days=400)
+
+    assert desk.forget() == 0
+    assert len(desk.consents()) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("strauss@example.org", "strauß@example.org"),
+        ("sam@example.org", "ſam@example.org"),
+        ("a@fass.de", "a@faß.de"),
+        ("ann.a@example.org", "anna@example.org"),
+    ],
+)
+def test_two_people_are_two_people(desk: Desk, one: str, other: str) -> None:
+    desk.sign_up(one)
+    desk.sign_up(other)
+
+    assert desk.count(Subscriber) == 2
+
+
+def test_a_suppression_waits_for_the_sign_up_that_is_under_way(desk: Desk) -> None:
+    if desk.service.database.is_sqlite:
+        pytest.skip("SQLite has one writer: nothing is under way beside another")
+    with desk.service.database.writing() as session:
+        newsletters.sign_up(
+            session,
+            desk.service.hasher,
+            LIMITS,
+            parse(ANNA),
+            consent_text_id=1,
+            site=None,
+            lang="en",
+            now=NOW,
+        )
+        suppressing = threading.Thread(target=desk.suppress)
+        suppressing.start()
+        suppressing.join(0.5)
+        assert suppressing.is_alive()
+    suppressing.join(10)
+
+    assert desk.count(Subscriber) == 0
+
+
+def test_forgetting_passes_over_whoever_signs_up_at_this_moment(desk: Desk) -> None:
+    if desk.service.database.is_sqlite:
+        pytest.skip("SQLite has one writer: nothing is under way beside another")
+    desk.sign_up()
+    desk.now += timedelta(days=40)
+    with desk.service.database.writing() as session:
+        newsletters.sign_up(
+            session,
+            desk.service.hasher,
+            LIMITS,
+            parse(ANNA),
+            consent_text_id=1,
+            site=None,
+            lang="en",
+            now=desk.now,
+        )
+        assert desk.forget() == 0
+    assert desk.count(SignUp) == 2
 
 
 @pytest.mark.parametrize("state", [State.COMPLAINED, State.ERASED])
@@ -519,7 +641,7 @@ def test_the_limits_of_a_mailbox_can_be_set(service: Service) -> None:
                 session,
                 service.hasher,
                 limits,
-                Address(ANNA, "anna", "example.org"),
+                Address("anna", "example.org"),
                 consent_text_id=shown.consent_text_id,
                 site=None,
                 lang="en",

@@ -33,7 +33,12 @@ class Post:
 
     def postpone(self, message: uuid.UUID, reason: str = "451 later") -> None:
         with self.service.database.writing() as session:
-            outbox.postponed(session, message, self.now, reason, timedelta(seconds=30))
+            outbox.postponed(session, "here:1", message, self.now, reason, timedelta(seconds=30))
+
+    def wait_for(self, message: uuid.UUID) -> None:
+        """Until it is due again, and claimed."""
+        self.now = self.message(message).not_before
+        assert self.claim() == [message]
 
     def message(self, message: uuid.UUID) -> Message:
         with self.service.database.reading() as session:
@@ -102,6 +107,7 @@ def test_what_is_put_off_waits_twice_as_long_each_time(post: Post) -> None:
     for _ in range(4):
         post.postpone(message)
         waits.append((post.message(message).not_before - post.now).total_seconds())
+        post.wait_for(message)
 
     assert waits == [30, 60, 120, 240]
 
@@ -109,10 +115,12 @@ def test_what_is_put_off_waits_twice_as_long_each_time(post: Post) -> None:
 def test_the_pause_is_four_hours_at_most(post: Post) -> None:
     post.ask()
     (message,) = post.claim()
-    for _ in range(30):
+    for _ in range(12):
         post.postpone(message)
+        pause = post.message(message).not_before - post.now
+        post.wait_for(message)
 
-    assert post.message(message).not_before - post.now == timedelta(hours=4)
+    assert pause == timedelta(hours=4)
 
 
 def test_after_three_days_it_is_given_up_and_says_why(post: Post) -> None:
@@ -123,6 +131,19 @@ def test_after_three_days_it_is_given_up_and_says_why(post: Post) -> None:
 
     given_up = post.message(message)
     assert (given_up.state, given_up.error) == (MessageState.REFUSED, "given up: 451 greylisted")
+
+
+def test_who_has_lost_its_lease_has_no_say_any_more(post: Post) -> None:
+    post.ask()
+    (message,) = post.claim("slow:1")
+    post.now += LEASE + timedelta(seconds=1)
+    assert post.claim("quick:2") == [message]
+
+    with post.service.database.writing() as session:
+        outbox.release(session, "slow:1", [message])
+        outbox.refused(session, "slow:1", message, post.now, "550 no")
+    assert post.message(message).state == MessageState.WAITING
+    assert post.claim("third:3") == []
 
 
 def test_what_this_machines_dead_processes_held_is_given_back_at_once(post: Post) -> None:

@@ -18,15 +18,19 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """A valid address. `text` is as to be written to; `local`@`domain` its parts."""
+    """A valid address: `local` as it was typed, `domain` in the DNS' own letters (IDNA 2008)."""
 
-    text: str
     local: str
     domain: str
 
+    @property
+    def text(self) -> str:
+        """As it is written to."""
+        return f"{self.local}@{self.domain}"
+
 
 def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
-    """One address as a reader types it; internationalised and quoted ones too (RFC 6531, 5321).
+    """One address as a reader types it; internationalised ones too (RFC 6531).
 
     Raises BadAddress. Nothing is looked up: a sign-up must not wait for somebody's DNS.
     """
@@ -52,7 +56,11 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
         raise BadAddress(
             "This does not look like an e-mail address. Please check it: name@example.org."
         ) from None
-    return Address(valid.normalized, valid.local_part, valid.domain.casefold())
+    # What needs quotation marks (RFC 5321), or looks like an encoded word of a mail's head
+    # (RFC 2047), is read by mail programs each in its own way: it could reach somebody else.
+    if valid.local_part.startswith('"') or "=?" in valid.local_part:
+        raise BadAddress("Addresses written in this way can't be used here. Please give another.")
+    return Address(valid.local_part, valid.ascii_domain.lower())
 
 
 class Hasher:
@@ -67,13 +75,13 @@ class Hasher:
 
     def address(self, address: Address) -> str:
         """The same for every way of writing one address in upper and lower case."""
-        return self._hash("address", address.text.casefold())
+        return self._hash("address", f"{_lower(address.local)}@{address.domain}")
 
     def mailbox(self, address: Address) -> str:
         """The same for all addresses that reach one mailbox by common rules: `name+anything`,
         and the dots of a Gmail name. By it the mails to one person are counted."""
-        local = address.local.casefold()
-        if not local.startswith(("+", '"')):
+        local = _lower(address.local)
+        if not local.startswith("+"):
             local = local.split("+", 1)[0]
         domain = address.domain
         if domain in DOTS_DO_NOT_COUNT:
@@ -83,6 +91,15 @@ class Hasher:
     def domain(self, address: Address) -> str:
         return self._hash("domain", address.domain)
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key of its own for another purpose, from which ours can't be told."""
+        return hmac.new(self._key, f"key for {purpose}".encode(), hashlib.sha256).digest()
+
     def fingerprint(self) -> str:
         """Tells two keys apart without telling either."""
         return self._hash("fingerprint", "")[:16]
+
+
+def _lower(local: str) -> str:
+    """A to Z in lower case, and nothing else: "strauß" and "strauss" may be two people."""
+    return re.sub("[A-Z]+", lambda found: found[0].lower(), local)

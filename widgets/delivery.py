@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from widgets import letters, outbox
 from widgets.logs import without_addresses
 from widgets.service import Service
@@ -173,6 +175,10 @@ class SmtpTransport:
                     smtp.login(self._user, self._password)
             except smtplib.SMTPException as error:
                 raise RefusedForNow(_reason(error), relay_down=True) from error
+            except OSError:  # a wrong certificate too, which is also a ValueError
+                raise
+            except ValueError as error:  # what the relay says, or our password, can't be read
+                raise RefusedForNow(type(error).__name__, relay_down=True) from error
             unless_ready.pop_all()
         return smtp
 
@@ -221,17 +227,18 @@ def deliver_due(
         if out_of_time or (stopping is not None and stopping.is_set()):
             break
         tried += 1
-        if not _deliver(service, transport, message, sender, clock):
+        if not _deliver(service, transport, worker, message, sender, clock):
             break
     if tried < len(claimed):
         with database.writing() as session:
-            outbox.release(session, claimed[tried:])
+            outbox.release(session, worker, claimed[tried:])
     return tried
 
 
 def _deliver(
     service: Service,
     transport: Transport,
+    worker: str,
     message: uuid.UUID,
     sender: str,
     clock: Callable[[], datetime],
@@ -239,36 +246,34 @@ def _deliver(
     """Sends one message and records what became of it; False where the relay is down."""
     database, settings = service.database, service.settings
     base = timedelta(seconds=settings.retry_base_seconds)
-    relay_up = True
     try:
         with database.reading() as session:
             mail = letters.compose(service, session, message)
-    except Exception as error:  # one letter that can't be written must not hold up the others
-        log.exception("message %s could not be written", message)
-        with database.writing() as session:
-            outbox.postponed(
-                session, message, clock(), f"not written: {type(error).__name__}", base
-            )
-        return True
-    if mail is None:
-        with database.writing() as session:
-            outbox.refused(session, message, clock(), "nobody to write to any more")
-        return True
-    try:
-        transport.send(mail, sender, letters.addressee(mail))
+        if mail is not None:
+            transport.send(mail, sender, letters.addressee(mail))
     except RefusedForGood as error:
         log.warning("message %s was refused: %s", message, error)
         with database.writing() as session:
-            outbox.refused(session, message, clock(), str(error))
+            outbox.refused(session, worker, message, clock(), str(error))
     except RefusedForNow as error:
-        relay_up = not error.relay_down
         log.warning("message %s was put off: %s", message, error)
         with database.writing() as session:
-            outbox.postponed(session, message, clock(), str(error), base)
+            outbox.postponed(session, worker, message, clock(), str(error), base)
+        return not error.relay_down
+    except SQLAlchemyError:
+        raise
+    except Exception as error:  # one letter that can't be written must not hold up the others
+        log.exception("message %s could not be written or sent", message)
+        with database.writing() as session:
+            reason = f"not written: {type(error).__name__}"
+            outbox.postponed(session, worker, message, clock(), reason, base)
     else:
         with database.writing() as session:
-            outbox.sent(session, message, clock())
-    return relay_up
+            if mail is None:
+                outbox.void(session, worker, message, clock())
+            else:
+                outbox.sent(session, worker, message, clock())
+    return True
 
 
 def _reason(error: Exception) -> str:

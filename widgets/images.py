@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
 LARGEST_FILE = 25_000_000  # bytes
 MOST_PIXELS = 60_000_000
+TALLEST = 16_000  # pixels, a little less than WebP can hold
 WIDTHS = (480, 800, 1200, 1600)  # pixels
 SUFFIXES = {"webp": "image/webp", "jpg": "image/jpeg"}  # the modern one first, then the fallback
 _RECIPE = b"1"  # to be changed with the way pictures are made, so that they are made again
@@ -59,6 +60,8 @@ def store(folder: Path, data: bytes) -> StoredImage:
     widths = [width for width in WIDTHS if width < picture.width]
     if picture.width <= WIDTHS[-1]:
         widths.append(picture.width)
+    if picture.height * widths[-1] / picture.width > TALLEST:
+        raise BadImage("it is far too tall for its width")
     for width in widths:
         height = max(1, round(picture.height * width / picture.width))
         scaled: Image.Image | None = None

@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+SHORTEST_KEY = 16  # characters
+
 
 def prepare(folder: Path) -> None:
     """Makes the folder, readable by nobody else. Raises OSError."""
@@ -20,8 +22,14 @@ def kept_key(folder: Path, name: str) -> str:
     if not path.exists():
         draft = folder / f".{name}.{os.getpid()}"
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex() + "\n")
+        with draft.open("w") as file:
+            file.write(secrets.token_hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
-    return path.read_text().strip()
+    key = path.read_text().strip()
+    if len(key) < SHORTEST_KEY:
+        raise OSError(f"{path} holds no key; put it back from a backup, or delete it")
+    return key

@@ -1,11 +1,12 @@
 """The mails themselves, written when they are sent: only then do their links and codes exist."""
 
-import re
 import uuid
 from datetime import datetime
+from email import message_from_string
 from email.headerregistry import Address as Mailbox
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from pathlib import Path
@@ -14,27 +15,49 @@ from urllib.parse import urlsplit
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from widgets import members
 from widgets.colours import accent
-from widgets.models import Message
+from widgets.models import Message, State, Suppression
 from widgets.service import Service
 from widgets.text import direction
 
 KINDS = ("confirmation", "already")
 
 
+class Unsendable(Exception):
+    """A mail whose head says something else than was put in."""
+
+
+class _AsItIs(UnstructuredHeader):
+    """A header of addresses (RFC 2369), which must never be written as encoded words."""
+
+    def fold(self, *, policy: Any) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+def _headers() -> HeaderRegistry:
+    registry = HeaderRegistry()
+    registry.map_to_type("list-unsubscribe", _AsItIs)  # type: ignore[arg-type]
+    return registry
+
+
+POLICY = SMTP.clone(header_factory=_headers())
+
+
 def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailMessage | None:
-    """The message as it goes over the wire, or None where there is nobody to write to any more.
+    """The message as it goes over the wire, or None where it is not wanted any more.
 
     Its Message-ID is the outbox row's, so that a second delivery can be told from a second mail.
+    Raises Unsendable where what would go out is not what was meant.
     """
-    row = session.get_one(Message, message_id)
-    sign_up, subscription = row.sign_up, row.sign_up.subscription
-    address = subscription.subscriber.address
-    if address is None:
+    row = session.get(Message, message_id)
+    if row is None or not _wanted(session, row):
         return None
+    sign_up, subscription = row.sign_up, row.sign_up.subscription
+    address = str(subscription.subscriber.address)
     settings, links = service.settings, service.links
     unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
     letter = _write(
@@ -51,7 +74,7 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
         confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, sign_up.epoch)}"),
         unsubscribe=unsubscribe,
     )
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     name, sender = parseaddr(settings.mail_from)
     mail["From"] = _mailbox(name or settings.network_name, sender)
     mail["To"] = _mailbox("", address)
@@ -64,7 +87,29 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     mail["Content-Language"] = sign_up.lang
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
+    _check(mail, address)
     return mail
+
+
+def _wanted(session: Session, row: Message) -> bool:
+    """Whether it still says what is so. What was left, confirmed, suppressed or erased since is
+    not asked for any more."""
+    subscription = row.sign_up.subscription
+    key, address = subscription.subscriber.key, subscription.subscriber.address
+    if address is None or session.scalar(select(exists().where(Suppression.key == key))):
+        return False
+    if row.kind == "already":
+        return subscription.state == State.CONFIRMED
+    return subscription.state != State.CONFIRMED and subscription.epoch == row.sign_up.epoch
+
+
+def _check(mail: EmailMessage, address: str) -> None:
+    """Reads the mail as the relay will: its head must be ours, and for one person."""
+    wire = mail.as_bytes(policy=POLICY.clone(utf8=True)).decode()
+    read = message_from_string(wire, policy=SMTPUTF8)
+    recipients = [f"{to.username}@{to.domain}" for to in read["To"].addresses]
+    if recipients != [address] or read.keys() != mail.keys() or read.defects:
+        raise Unsendable
 
 
 def addressee(mail: EmailMessage) -> str:
@@ -84,10 +129,6 @@ def _set_text(mail: EmailMessage, text: str) -> None:
 
 def _mailbox(name: str, address: str) -> Mailbox:
     local, _, domain = address.rpartition("@")
-    if local.startswith('"'):  # the header puts its own quotation marks around what needs them
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    if not domain.isascii():
-        domain = domain.encode("idna").decode()
     return Mailbox(display_name=name, username=local, domain=domain)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from widgets import outbox
@@ -33,6 +33,7 @@ from widgets.models.database import insert
 TRIES = 5  # of one code
 FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
 FORGET_VOID_AFTER = timedelta(days=2)
+LONGEST_WAIT = timedelta(hours=12)  # for the turn of one's domain; after that, no mail at all
 
 
 class NoSuchNewsletter(Exception):
@@ -201,14 +202,14 @@ def _asked(
         )
         .returning(Subscription.id, Subscription.state, Subscription.epoch)
     ).one()
-    in_mailbox = _mailed_since(session, SignUp.mailbox == person.mailbox, now - timedelta(days=1))
-    in_domain = _mailed_since(session, SignUp.domain == person.domain, now - timedelta(hours=1))
+    in_mailbox = _mailed_since(session, person.mailbox, now - timedelta(days=1))
+    turn = _turn_of_domain(session, person.domain, limits, now) if person.paced else now
     mailed = (
         not suppressed
         and in_mailbox < limits.per_mailbox
+        and turn - now <= LONGEST_WAIT
         and state not in (State.COMPLAINED, State.ERASED)
     )
-    over = in_domain - limits.per_domain + 1 if person.paced else 0
     record = SignUp(
         id=uuid.uuid4(),
         subscription_id=subscription_id,
@@ -217,7 +218,7 @@ def _asked(
         lang=lang,
         mailbox=person.mailbox,
         domain=person.domain,
-        mailed=mailed,
+        send_at=turn if mailed else None,
         epoch=epoch,
         asked_at=now,
     )
@@ -228,8 +229,7 @@ def _asked(
         "already" if state == State.CONFIRMED else "confirmation",
         record.id,
         now,
-        to_be_sent=mailed,
-        delay=timedelta(hours=max(over, 0) / limits.per_domain),
+        send_at=record.send_at,
     )
     session.flush()
     return record.id
@@ -262,9 +262,9 @@ def confirm_with_code(
     record, subscription = _locked(session, sign_up_id)
     if record is None or subscription is None:
         return Answer.WRONG
-    if record.tries >= TRIES or now - record.asked_at > CODE_FOR:
+    if record.tries >= TRIES or now - (record.send_at or record.asked_at) > CODE_FOR:
         return Answer.EXHAUSTED
-    confirmable = _was_asked_to_confirm(session, record) and record.mailed
+    confirmable = _was_asked_to_confirm(session, record) and record.send_at is not None
     if not links.is_code(sign_up_id, digits) or not confirmable:
         record.tries += 1
         return Answer.EXHAUSTED if record.tries >= TRIES else Answer.WRONG
@@ -275,11 +275,14 @@ def confirm_with_code(
 
 
 def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> Answer:
-    """Ends a subscription at once. A pending one too: then its confirmation is void."""
+    """Ends a subscription at once. A pending one too, and one that was left and asked for again:
+    every confirmation that was sent for it is void."""
     subscription = session.get(Subscription, subscription_id, with_for_update=True)
     if subscription is None:
         return Answer.OVER
     if subscription.state not in (State.PENDING, State.CONFIRMED):
+        subscription.epoch += 1
+        _call_back(session, subscription_id)
         return Answer.ALREADY
     _change(subscription, State.UNSUBSCRIBED, now)
     session.execute(
@@ -291,9 +294,17 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
     return Answer.DONE
 
 
-def is_subscribed(session: Session, subscription_id: uuid.UUID) -> bool:
+def can_be_left(session: Session, subscription_id: uuid.UUID) -> bool:
+    """Whether there is a subscription, or a confirmation under way that would make one."""
     subscription = session.get(Subscription, subscription_id)
-    return subscription is not None and subscription.state in (State.PENDING, State.CONFIRMED)
+    if subscription is None or subscription.state in (State.COMPLAINED, State.ERASED):
+        return False
+    under_way = exists().where(
+        SignUp.subscription_id == subscription_id,
+        SignUp.epoch == subscription.epoch,
+        SignUp.send_at.is_not(None),
+    )
+    return subscription.state != State.UNSUBSCRIBED or bool(session.scalar(select(under_way)))
 
 
 def of_subscription(session: Session, subscription_id: uuid.UUID) -> Newsletter | None:
@@ -309,19 +320,12 @@ def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
 def suppress(
     session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
 ) -> None:
-    """Never writes to this address again; only its keyed hash is kept."""
+    """Never writes to this address again. Of it, only the keyed hash is kept: what it was
+    subscribed to, its consents and its mail are deleted with it."""
     key = hasher.address(address)
+    _one_at_a_time(session, hasher.mailbox(address))
     session.merge(Suppression(key=key, reason=reason, created_at=now))
-    subscriber = session.scalar(select(Subscriber).where(Subscriber.key == key))
-    if subscriber is None:
-        return
-    subscriber.address = None
-    for subscription in session.scalars(
-        select(Subscription).where(
-            Subscription.subscriber_id == subscriber.id, Subscription.state != State.ERASED
-        )
-    ):
-        _change(subscription, State.ERASED, now)
+    session.execute(delete(Subscriber).where(Subscriber.key == key))
 
 
 EXPORTED = ("address", "state", "since", "site", "lang", "consent", "asked_at", "confirmed_at",
@@ -367,40 +371,64 @@ def forget(session: Session, now: datetime) -> int:
     """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
     sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
     session.execute(
-        delete(SignUp).where(SignUp.mailed.is_(False), SignUp.asked_at < now - FORGET_VOID_AFTER)
+        delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
     )
     long_ago = now - FORGET_UNCONFIRMED_AFTER
-    stale = select(Subscription.id).where(
-        Subscription.state == State.PENDING,
+    _delete_unless_in_use(
+        session,
+        Subscription,
+        Subscription.state.in_((State.PENDING, State.UNSUBSCRIBED)),
         Subscription.created_at < long_ago,
+        ~exists().where(Consent.subscription_id == Subscription.id),
         ~exists().where(SignUp.subscription_id == Subscription.id, SignUp.asked_at >= long_ago),
     )
-    session.execute(delete(Subscription).where(Subscription.id.in_(stale)))
+    return _delete_unless_in_use(
+        session,
+        Subscriber,
+        Subscriber.created_at < now - FORGET_VOID_AFTER,
+        ~exists().where(Subscription.subscriber_id == Subscriber.id),
+    )
+
+
+def _delete_unless_in_use(
+    session: Session, model: type[Subscriber] | type[Subscription], *stale: ColumnElement[bool]
+) -> int:
+    """Deletes the rows that are stale; how many. A sign-up under way holds its rows: they are
+    passed over. One that has just ended is seen by the second look, under our lock."""
+    held = session.scalars(select(model.id).where(*stale).with_for_update(skip_locked=True)).all()
     gone = session.scalars(
-        delete(Subscriber)
-        .where(
-            Subscriber.created_at < now - FORGET_VOID_AFTER,
-            ~exists().where(Subscription.subscriber_id == Subscriber.id),
-        )
-        .returning(Subscriber.id)
+        delete(model).where(model.id.in_(held), *stale).returning(model.id),
+        execution_options={"synchronize_session": False},
     )
     return len(gone.all())
 
 
-def _one_at_a_time(session: Session, mailbox: str) -> None:
-    """Sign-ups for one mailbox wait for each other, or two could both be the last one allowed.
-    SQLite has one writer anyway."""
+def _one_at_a_time(session: Session, whose: str) -> None:
+    """Sign-ups for one mailbox (or domain, by their hashes) wait for each other, or two could
+    both be the last one allowed. SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(mailbox[:15], 16)})
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(whose[:15], 16)})
 
 
-def _mailed_since(session: Session, whose: object, since: datetime) -> int:
+def _mailed_since(session: Session, mailbox: str, since: datetime) -> int:
     query = select(func.count()).where(
-        whose,  # type: ignore[arg-type]
-        SignUp.mailed.is_(True),
-        SignUp.asked_at > since,
+        SignUp.mailbox == mailbox, SignUp.send_at.is_not(None), SignUp.asked_at > since
     )
     return session.scalar(query) or 0
+
+
+def _turn_of_domain(session: Session, domain: str, limits: Limits, now: datetime) -> datetime:
+    """When this domain may be written to once more: an hour after its per_domain-th latest mail,
+    so that no hour has more."""
+    _one_at_a_time(session, domain)
+    earlier = session.scalar(
+        select(SignUp.send_at)
+        .where(SignUp.domain == domain, SignUp.send_at.is_not(None))
+        .order_by(SignUp.send_at.desc())
+        .offset(limits.per_domain - 1)
+        .limit(1)
+    )
+    return max(now, earlier + timedelta(hours=1)) if earlier else now
 
 
 def _locked(session: Session, sign_up_id: uuid.UUID) -> tuple[SignUp | None, Subscription | None]:

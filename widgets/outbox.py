@@ -30,16 +30,15 @@ def add(
     sign_up: uuid.UUID,
     now: datetime,
     *,
-    to_be_sent: bool,
-    delay: timedelta = timedelta(),
+    send_at: datetime | None,
 ) -> uuid.UUID:
-    """Puts a message in, in the caller's transaction."""
+    """Puts a message in, in the caller's transaction. send_at: not before; None: never."""
     message = Message(
         id=uuid.uuid4(),
         kind=kind,
         sign_up_id=sign_up,
-        state=MessageState.WAITING if to_be_sent else MessageState.VOID,
-        not_before=now + delay,
+        state=MessageState.WAITING if send_at else MessageState.VOID,
+        not_before=send_at or now,
         created_at=now,
     )
     session.add(message)
@@ -70,35 +69,54 @@ def any_due(session: Session, now: datetime) -> bool:
     return session.scalar(select(Message.id).where(_due(now)).limit(1)) is not None
 
 
-def sent(session: Session, message: uuid.UUID, now: datetime) -> None:
-    _settle(session, message, state=MessageState.SENT, settled_at=now, error=None)
+# What became of a message is told by its worker. One whose lease has ended in the meantime, so
+# that another holds the message now, has no say any more.
 
 
-def refused(session: Session, message: uuid.UUID, now: datetime, reason: str) -> None:
+def sent(session: Session, worker: str, message: uuid.UUID, now: datetime) -> None:
+    _settle(session, worker, message, state=MessageState.SENT, settled_at=now, error=None)
+
+
+def void(session: Session, worker: str, message: uuid.UUID, now: datetime) -> None:
+    """Nobody wants it any more."""
+    _settle(session, worker, message, state=MessageState.VOID, settled_at=now)
+
+
+def refused(session: Session, worker: str, message: uuid.UUID, now: datetime, reason: str) -> None:
     """For good: it is not tried again."""
-    _settle(session, message, state=MessageState.REFUSED, settled_at=now, error=reason[:500])
+    _settle(
+        session, worker, message, state=MessageState.REFUSED, settled_at=now, error=reason[:500]
+    )
 
 
 def postponed(
-    session: Session, message: uuid.UUID, now: datetime, reason: str, base: timedelta
+    session: Session, worker: str, message: uuid.UUID, now: datetime, reason: str, base: timedelta
 ) -> None:
     """Refused for now: tried again after base × 2ⁿ, and given up after GIVE_UP_AFTER."""
-    row = session.get_one(Message, message)
+    row = session.get(Message, message)
+    if row is None:  # erased meanwhile
+        return
     if now - row.created_at > GIVE_UP_AFTER:
-        refused(session, message, now, f"given up: {reason}")
+        refused(session, worker, message, now, f"given up: {reason}")
         return
     wait = min(base * 2 ** min(row.attempts, 20), LONGEST_BACK_OFF)
-    _settle(session, message, attempts=row.attempts + 1, not_before=now + wait, error=reason[:500])
+    _settle(
+        session,
+        worker,
+        message,
+        attempts=row.attempts + 1,
+        not_before=now + wait,
+        error=reason[:500],
+    )
 
 
-def release(session: Session, messages: Sequence[uuid.UUID]) -> None:
+def release(session: Session, worker: str, messages: Sequence[uuid.UUID]) -> None:
     """Gives back what was claimed and not tried."""
-    if messages:
-        session.execute(
-            update(Message)
-            .where(Message.id.in_(messages))
-            .values(leased_by=None, leased_until=None)
-        )
+    session.execute(
+        update(Message)
+        .where(Message.id.in_(messages), Message.leased_by == worker)
+        .values(leased_by=None, leased_until=None)
+    )
 
 
 def release_of_the_dead(session: Session) -> int:
@@ -110,9 +128,13 @@ def release_of_the_dead(session: Session) -> int:
         .distinct()
     ).all()
     dead = [holder for holder in holders if holder and not _lives(int(holder.rsplit(":", 1)[1]))]
-    held = session.scalars(select(Message.id).where(Message.leased_by.in_(dead))).all()
-    release(session, held)
-    return len(held)
+    given_back = session.scalars(
+        update(Message)
+        .where(Message.leased_by.in_(dead))
+        .values(leased_by=None, leased_until=None)
+        .returning(Message.id)
+    )
+    return len(given_back.all())
 
 
 def waiting(session: Session) -> int:
@@ -141,9 +163,13 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _settle(session: Session, message: uuid.UUID, **values: object) -> None:
+def _settle(session: Session, worker: str, message: uuid.UUID, **values: object) -> None:
     session.execute(
         update(Message)
-        .where(Message.id == message)
+        .where(
+            Message.id == message,
+            Message.leased_by == worker,
+            Message.state == MessageState.WAITING,
+        )
         .values(leased_by=None, leased_until=None, **values)
     )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from widgets.models import Signatory
-from widgets.text import clean, fold, has_hidden, is_country
+from widgets.text import clean, fold, has_hidden, has_substance, is_country
 
 PER_PAGE = 300
 MOST = 100_000
@@ -75,7 +75,7 @@ def read_csv(data: bytes) -> Table:
             raise BadRow(
                 line, "more values than columns: a name with a comma needs quotation marks"
             )
-        if not name:
+        if not has_substance(name):
             warnings.append((line, "a row without a name is passed over"))
             continue
         if len(name) > LONGEST_NAME:

@@ -14,9 +14,11 @@ from markdown_it.token import Token
 
 # Marks that change the direction of what follows them, or that no one can see, can make a name
 # read as another or spill into its neighbour (Unicode TR 36, "bidirectional text spoofing").
+# Fillers that look like nothing could make a name of nothing, or two of one.
 # Single marks (LRM, RLM) and joiners stay: Persian, Khmer and Burmese names are written with them.
 _HIDDEN = re.compile(
-    "[\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+    "[\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u2800\u3164\uffa0"
+    "\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _MANY_MARKS = re.compile(
     r"((?:[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]){4})"
@@ -55,14 +57,28 @@ def has_hidden(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """What search compares: no case, no accents, no difference of width.
+    """What search compares: no case, no accents, no difference of width, nothing invisible.
 
     >>> fold("Fundación  Ligue ŒUVRE") == fold("fundacion ligue œuvre")
     True
     """
     decomposed = unicodedata.normalize("NFKD", text)
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    bare = "".join(c for c in decomposed if not _is_mark(c))
     return " ".join(bare.casefold().split())
+
+
+def has_substance(text: str) -> bool:
+    """Whether there is anything to see: a letter, a number or a sign."""
+    return any(unicodedata.category(c)[0] in "LNS" for c in text)
+
+
+def _is_mark(character: str) -> bool:
+    return (
+        unicodedata.combining(character) != 0
+        or unicodedata.category(character) == "Cf"
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
 
 
 def unquoted(text: str) -> str:

@@ -14,7 +14,7 @@ from widgets.service import Service
 log = logging.getLogger("undersigned.worker")
 
 PAUSE = 0.5  # seconds between looks into an empty outbox
-PAUSE_WITHOUT_DATABASE = 5.0  # seconds
+PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 
 
@@ -37,7 +37,11 @@ def run(service: Service, stopping: threading.Event) -> None:
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
-                stopping.wait(PAUSE_WITHOUT_DATABASE)
+                stopping.wait(PAUSE_AFTER_A_FAULT)
+            except Exception:  # whatever it is, mail that can go out must
+                log.exception("something failed; trying again")
+                tried = 0
+                stopping.wait(PAUSE_AFTER_A_FAULT)
             if not tried:
                 stopping.wait(PAUSE)
     finally:

@@ -5,6 +5,8 @@ half-way ("database is locked") however long it would have waited, so a writing 
 so at once (BEGIN IMMEDIATE) and waits for its turn.
 """
 
+import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,12 +17,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SECONDS_TO_WAIT_FOR_A_TURN = 30
+SECONDS_TO_CONNECT = 5
 
 
 class DatabaseIsBehind(Exception):
@@ -37,11 +40,14 @@ class Database:
         if url.startswith(("postgresql://", "postgres://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            _create_private(url)
         self.engine: Engine = create_engine(
             url,
             pool_size=16,
             max_overflow=48,
             pool_pre_ping=True,
+            connect_args={} if self.is_sqlite else {"connect_timeout": SECONDS_TO_CONNECT},
             hide_parameters=True,  # an error in the log must not tell whose address it was
         )
         self._turn: Any = nullcontext()
@@ -106,6 +112,14 @@ def _alembic(connection: Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
+
+
+def _create_private(url: str) -> None:
+    """The file, before SQLite makes it: what it makes anybody on the machine may read."""
+    name = make_url(url).database
+    if name and name != ":memory:":
+        with contextlib.suppress(OSError):  # SQLite will say what is wrong
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

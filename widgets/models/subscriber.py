@@ -22,7 +22,7 @@ class State(StrEnum):
 
 class Subscriber(Base):
     """An address. `key` is its keyed hash (widgets.addresses); `address` is absent where it is
-    suppressed or erased, so that only the hash is kept."""
+    suppressed, so that only the hash is kept."""
 
     __tablename__ = "subscribers"
 
@@ -62,7 +62,7 @@ class SignUp(Base):
     """
 
     __tablename__ = "sign_ups"
-    __table_args__ = (Index(None, "mailbox", "asked_at"), Index(None, "domain", "asked_at"))
+    __table_args__ = (Index(None, "mailbox", "asked_at"), Index(None, "domain", "send_at"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     subscription_id: Mapped[uuid.UUID] = mapped_column(
@@ -73,7 +73,8 @@ class SignUp(Base):
     lang: Mapped[str] = mapped_column(String(35))
     mailbox: Mapped[str] = mapped_column(String(64))
     domain: Mapped[str] = mapped_column(String(64))
-    mailed: Mapped[bool]  # whether a mail goes out for it: not when suppressed or over the limit
+    # When its mail goes out, at the earliest; none does where suppressed or over a limit.
+    send_at: Mapped[datetime | None]
     epoch: Mapped[int]  # of the subscription when it was asked: its code and link hold for this
     tries: Mapped[int] = mapped_column(default=0)
     asked_at: Mapped[datetime]

@@ -94,6 +94,7 @@ class PageCache:
         self._pages: OrderedDict[tuple[Any, ...], _Page] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -123,6 +124,10 @@ class PageCache:
             self._store(key, page)
         return _answer(page, environ, start_response)
 
+    def bytes_kept(self) -> int:
+        """About how much memory the pages take."""
+        return self._bytes
+
     def _store(self, key: tuple[Any, ...], page: _Page) -> None:
         with self._lock:
             old = self._pages.pop(key, None)
@@ -133,15 +138,23 @@ class PageCache:
                 self._bytes -= dropped.size()
 
     def _current_version(self) -> int:
-        now = time.monotonic()
-        if now - self._checked >= self._check_seconds:
-            self._checked = now
-            try:
+        # One asks, and the others don't wait for it: a database that hangs holds up one reader.
+        if not self._due() or not self._asking.acquire(blocking=self._version < 0):
+            return self._version
+        try:
+            if self._due():
                 self._version = self._read_version()
-            except SQLAlchemyError as error:
-                # What we have is better than nothing while the database is away.
-                log.warning("the content version could not be read: %s", error)
+                self._checked = time.monotonic()
+        except SQLAlchemyError as error:
+            # What we have is better than nothing while the database is away.
+            self._checked = time.monotonic()
+            log.warning("the content version could not be read: %s", error)
+        finally:
+            self._asking.release()
         return self._version
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._checked >= self._check_seconds
 
 
 def _answer(

@@ -41,10 +41,13 @@ class Letter:
 @blueprint.before_request
 def only_from_this_machine() -> None:
     """A Host of ours keeps out pages that point their own name at 127.0.0.1 (DNS rebinding)."""
-    client = ip_address(request.remote_addr or "0.0.0.0")
+    try:
+        local = ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        local = False
     host = urlsplit(f"//{request.host}").hostname or ""
     forwarded = "Forwarded" in request.headers or "X-Forwarded-For" in request.headers
-    if not client.is_loopback or not is_local_host(host) or forwarded:
+    if not local or not is_local_host(host) or forwarded:
         abort(404)
 
 

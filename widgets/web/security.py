@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import ipaddress
+import re
 import secrets
 from typing import cast
 from urllib.parse import urlsplit
@@ -31,7 +33,7 @@ LARGEST_POST = 64 * 1024  # bytes; the largest form of ours is far below
 def install(app: Flask, service: Service) -> None:
     """Headers on every response of this application, and its client limit."""
     settings = service.settings
-    app.extensions["client limit"] = ClientLimit(settings, service.hasher.fingerprint())
+    app.extensions["client limit"] = ClientLimit(settings, service.hasher.key_for("client limit"))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -42,12 +44,11 @@ def install(app: Flask, service: Service) -> None:
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Permissions-Policy"] = PERMISSIONS_POLICY
         headers.setdefault("Cache-Control", "no-store")
-        if framed or request.path.startswith("/pictures/"):
-            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        else:
+        shared = framed or request.path.startswith("/pictures/")
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin" if shared else "same-origin"
+        if not framed:
             headers["X-Frame-Options"] = "DENY"
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
-            headers["Cross-Origin-Resource-Policy"] = "same-origin"
         if settings.is_https:
             headers["Strict-Transport-Security"] = "max-age=63072000"
         return response
@@ -81,7 +82,7 @@ def is_foreign_post(settings: Settings) -> bool:
     in. A named origin that is not ours is not, nor what a script fetches (Fetch Metadata).
     """
     origin = request.headers.get("Origin", "null")
-    if origin != "null" and urlsplit(origin).netloc not in (
+    if origin != "null" and origin.partition("://")[2] not in (
         request.host,
         urlsplit(settings.base_url).netloc,
     ):
@@ -98,18 +99,38 @@ class ClientLimit:
     key that is made anew with each process (or is the service's, where many share a Valkey), and
     the hashes are kept in memory only."""
 
-    def __init__(self, settings: Settings, shared_key: str) -> None:
+    def __init__(self, settings: Settings, shared_key: bytes) -> None:
         in_memory = settings.limit_storage.startswith("memory:")
-        self._key = secrets.token_bytes(32) if in_memory else shared_key.encode()
+        self._key = secrets.token_bytes(32) if in_memory else shared_key
         self._limits = parse_many(settings.client_limit) if settings.client_limit else []
         self._limiter = FixedWindowRateLimiter(storage_from_string(settings.limit_storage))
 
     def allows(self, client: str | None) -> bool:
         """Counts one POST of this client, and tells whether it is still within every limit."""
-        who = hmac.new(self._key, (client or "").encode(), hashlib.sha256).hexdigest()
+        who = hmac.new(self._key, _one_client(client or ""), hashlib.sha256).hexdigest()
         try:
             # each is counted, also when another is exceeded already
             within = [self._limiter.hit(limit, who) for limit in self._limits]
             return all(within)
         except (StorageError, OSError):
             return True  # a lost Valkey must not keep readers out
+
+
+def _one_client(address: str) -> bytes:
+    """What one client has for itself: an IPv4 address, or the first half of an IPv6 address.
+
+    >>> _one_client("192.0.2.1:8080") == _one_client("::ffff:192.0.2.1")
+    True
+    >>> _one_client("2001:db8::1") == _one_client("2001:db8::2")
+    True
+    """
+    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", address)
+    try:
+        ip = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return address.encode("utf-8", "replace")
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            return ip.packed[:8]
+        ip = ip.ipv4_mapped
+    return ip.packed

@@ -1,16 +1,23 @@
 """gunicorn, configured here: many threads, because readers are slow and answers are quick."""
 
+import contextlib
 import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from widgets.supervisor import when_parent_ends
 
+SECONDS_TO_SEND = 20  # a whole request; the largest has 64 kB
+SECONDS_IN_ALL = 120  # until the last byte of the answer was taken
 MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
 
 
@@ -27,6 +34,34 @@ class Discreet(Logger):  # type: ignore[misc]
         if msg.startswith("Error handling request"):
             msg, args = "a request failed outside the application", ()
         super().exception(msg, *args, **kwargs)
+
+
+class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads, which wait for as long as a client takes to send and to read. A few
+    half-sent requests would hold them all, so whoever is too slow is cut off."""
+
+    def init_process(self) -> None:
+        self._begun: dict[Any, float] = {}
+        threading.Thread(target=self._watch, daemon=True).start()
+        super().init_process()
+
+    def handle(self, conn: Any) -> Any:
+        self._begun[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            self._begun.pop(conn, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(1)
+            now = time.monotonic()
+            for conn, begun in list(self._begun.items()):
+                with contextlib.suppress(OSError):
+                    if now - begun > SECONDS_TO_SEND:
+                        conn.sock.shutdown(socket.SHUT_RD)
+                    if now - begun > SECONDS_IN_ALL:
+                        conn.sock.shutdown(socket.SHUT_RDWR)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -50,7 +85,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "bind": [bind],
             "workers": workers,
             "threads": threads,
-            "worker_class": "gthread",
+            "worker_class": ImpatientWorker,
             "keepalive": 5,
             "graceful_timeout": 15,
             "accesslog": None,  # it would hold the addresses of readers

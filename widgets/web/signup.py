@@ -149,7 +149,7 @@ def unsubscribe_page(token: str) -> AnyResponse:
     subscription = service().links.read_unsubscribe(token)
     with service().database.reading() as session:
         newsletter = newsletters.of_subscription(session, subscription)
-        still = newsletters.is_subscribed(session, subscription)
+        still = newsletters.can_be_left(session, subscription)
     name = "unsubscribe" if still else "unsubscribed"
     return make_response(render_template(f"signup/{name}.html", newsletter=newsletter))
 

@@ -172,7 +172,7 @@ def upgrade() -> None:
         sa.Column("lang", sa.String(length=35), nullable=False),
         sa.Column("mailbox", sa.String(length=64), nullable=False),
         sa.Column("domain", sa.String(length=64), nullable=False),
-        sa.Column("mailed", sa.Boolean(), nullable=False),
+        sa.Column("send_at", UtcDateTime(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
@@ -188,7 +188,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ups")),
     )
     op.create_index(
-        op.f("ix_sign_ups_domain_asked_at"), "sign_ups", ["domain", "asked_at"], unique=False
+        op.f("ix_sign_ups_domain_send_at"), "sign_ups", ["domain", "send_at"], unique=False
     )
     op.create_index(
         op.f("ix_sign_ups_mailbox_asked_at"), "sign_ups", ["mailbox", "asked_at"], unique=False

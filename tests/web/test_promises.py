@@ -1,0 +1,288 @@
+"""The promises of the design, on every route there is: a new page can't forget them."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import html5lib
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.actors import Reader
+from tests.samples import publish, statement_file
+from widgets.delivery import deliver_due, transport
+from widgets.models import Base
+from widgets.service import Service
+from widgets.settings import Settings
+
+ROUND_TRIP = 14_600  # bytes on the wire
+NAMES = [f"Invented Association Number {number} of Somewhere" for number in range(115)]
+
+
+@pytest.fixture
+def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
+    """A value for every kind of variable part, so that each route has a page behind it."""
+    publish(
+        service,
+        statement_file(
+            tmp_path, names=NAMES, picture=True, pull_quote="Open it.", endorsement="We"
+        ),
+    )
+    reader = Reader(app.test_client())
+    waiting = reader.sign_up("anna@example.org")
+    post = transport(service)
+    deliver_due(service, post, "here:1", clock=lambda: datetime.now(UTC))
+    mailbox = reader.open("/mailbox").html
+    card = reader.open("/embed/statements/river-gate").html
+    digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
+    return {
+        "embeds.statement": [{"slug": "river-gate"}],
+        "embeds.signatory_list": [{"slug": "river-gate"}],
+        "embeds.newsletter": [{"slug": "weekly"}],
+        "signup.sign_up": [{"slug": "weekly"}],
+        "signup.subscribed": [{"slug": "weekly"}],
+        "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
+        "signup.confirm_with_code": [{"slug": "weekly", "token": _token(waiting.path)}],
+        "signup.new_code": [{"slug": "weekly", "token": _token(waiting.path)}],
+        "signup.confirm_page": [{"token": _link(mailbox, "confirm")}],
+        "signup.confirm": [{"token": _link(mailbox, "confirm")}],
+        "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
+        "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
+        "pages.statement": [{"slug": "river-gate"}],
+        "pages.picture": [
+            {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
+        ],
+        "mailbox.letter": [{"key": re.findall(r'href="/mailbox/([^"]+)"', mailbox)[0]}],
+    }
+
+
+def _token(path: str) -> str:
+    return path.partition("?")[0].rpartition("/")[2]
+
+
+def _link(html: str, kind: str) -> str:
+    return re.findall(rf"/{kind}/([\w.-]+)", html)[0]
+
+
+@pytest.fixture
+def answers(
+    app: Flask, client: FlaskClient, filled: dict[str, Any]
+) -> list[tuple[str, TestResponse]]:
+    """Every route of the URL map, by every method, as it answers; also wrongly asked."""
+    found: list[tuple[str, TestResponse]] = []
+    for rule in app.url_map.iter_rules():
+        for values in filled.get(rule.endpoint, [{}]):
+            with app.test_request_context():
+                path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
+            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+                answer = client.open(path, method=method)
+                found.append((f"{method} {path} ({rule.endpoint})", answer))
+    wrong = (
+        "/nothing",
+        "/embed/nothing",
+        "/embed/statements/none",
+        "/confirm/x",
+        "/unsubscribe/x",
+        "/embed/newsletters/weekly/inbox/x",
+        "/%00",
+        "/%FF%FE",
+        "/embed/statements/%00",
+        "/pictures/../x",
+    )
+    found += [(f"GET {path}", client.get(path)) for path in wrong]
+    found.append(("DELETE /", client.delete("/")))
+    found.append(("POST too much", client.post("/embed/newsletters/weekly", data=b"x" * 70_000)))
+    return found
+
+
+def pages(answers: list[tuple[str, TestResponse]]) -> list[tuple[str, TestResponse, Any]]:
+    """Those that are HTML, with their trees."""
+    return [
+        (name, answer, html5lib.parse(answer.text, namespaceHTMLElements=False))
+        for name, answer in answers
+        if answer.mimetype == "text/html"
+    ]
+
+
+def is_ours(address: str) -> bool:
+    return address.startswith(("/", "?", "#")) and not address.startswith("//")
+
+
+def test_every_route_is_walked(app: Flask, answers: list[tuple[str, TestResponse]]) -> None:
+    walked = {name.rpartition("(")[2].rstrip(")") for name, _ in answers}
+
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} <= walked
+    good = [name for name, answer in answers if answer.status_code < 400]
+    assert len(good) >= len({rule.endpoint for rule in app.url_map.iter_rules()}) - 1
+    assert not [name for name, answer in answers if answer.status_code >= 500]
+
+
+def test_no_javascript_anywhere(answers: list[tuple[str, TestResponse]]) -> None:
+    for name, answer in answers:
+        assert "script-src 'none'" in answer.headers["Content-Security-Policy"], name
+        assert "unsafe-eval" not in answer.headers["Content-Security-Policy"], name
+    for name, _, tree in pages(answers):
+        for element in tree.iter():
+            assert element.tag != "script", name
+            for attribute, value in element.attrib.items():
+                assert not attribute.startswith("on"), (name, attribute)
+                assert not value.strip().lower().startswith(("javascript:", "data:")), name
+
+
+def test_no_cookie_anywhere(answers: list[tuple[str, TestResponse]]) -> None:
+    for name, answer in answers:
+        assert "Set-Cookie" not in answer.headers, name
+
+
+def test_nothing_is_loaded_from_anybody_else(answers: list[tuple[str, TestResponse]]) -> None:
+    loading = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping"}
+    for name, answer, tree in pages(answers):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, name
+        assert not re.search(
+            r"\b(?:img|style|font|connect|media|frame)-src[^;]*(?:\*|https?:)", policy
+        )
+        for element in tree.iter():
+            for attribute in loading & set(element.attrib):
+                for address in re.split(r",\s+", element.attrib[attribute]):
+                    assert is_ours(address.strip()), (name, element.tag, address)
+            if element.tag == "link":
+                assert element.attrib["rel"] in ("canonical", "alternate"), name
+            if element.tag == "style":
+                assert "url(" not in (element.text or ""), name
+                assert "@import" not in (element.text or ""), name
+
+
+def test_every_style_is_one_that_the_policy_names(
+    answers: list[tuple[str, TestResponse]],
+) -> None:
+    for name, answer, tree in pages(answers):
+        if "mailbox.letter" in name:
+            continue  # a mail, shown as a mail program shows it
+        assert "unsafe-inline" not in answer.headers["Content-Security-Policy"], name
+        assert not [e.tag for e in tree.iter() if "style" in e.attrib], name
+
+
+def test_the_security_headers_are_on_every_response(
+    answers: list[tuple[str, TestResponse]],
+) -> None:
+    for name, answer in answers:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", name
+        assert answer.headers["Referrer-Policy"] == "no-referrer", name
+        assert "camera=()" in answer.headers["Permissions-Policy"], name
+        assert "base-uri 'none'" in answer.headers["Content-Security-Policy"], name
+        assert "Cache-Control" in answer.headers, name
+
+
+def test_only_widgets_can_be_framed(answers: list[tuple[str, TestResponse]]) -> None:
+    for name, answer in answers:
+        policy = answer.headers["Content-Security-Policy"]
+        if name.split()[1].startswith("/embed/") or name == "POST too much":
+            assert "frame-ancestors *" in policy, name
+            assert "X-Frame-Options" not in answer.headers, name
+        else:
+            assert "frame-ancestors 'none'" in policy, name
+            assert answer.headers["X-Frame-Options"] == "DENY", name
+
+
+def test_nothing_is_written_anywhere_by_reading(
+    app: Flask, service: Service, filled: dict[str, Any], client: FlaskClient
+) -> None:
+    before = _everything(service)
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()):
+            for values in filled.get(rule.endpoint, [{}]):
+                path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
+                client.get(path)
+                client.head(path)
+
+    assert _everything(service) == before
+
+
+def test_no_table_and_no_file_holds_a_readers_ip_address(
+    app: Flask, service: Service, filled: dict[str, Any], settings: Settings
+) -> None:
+    reader = Reader(app.test_client(), {"X-Forwarded-For": "198.51.100.77"})
+    answer = app.test_client().post(
+        "/embed/newsletters/weekly",
+        data={**reader.open("/embed/newsletters/weekly").form.fields, "address": "b@example.org"},
+        environ_overrides={"REMOTE_ADDR": "198.51.100.77"},
+    )
+    assert answer.status_code == 303
+
+    assert "198.51.100.77" not in _everything(service)
+    files = [path.read_bytes() for path in settings.instance_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [data for data in files if b"198.51.100.77" in data]
+
+
+def test_every_address_of_ours_is_without_an_e_mail_address(
+    answers: list[tuple[str, TestResponse]],
+) -> None:
+    for name, answer, tree in pages(answers):
+        links = [
+            value for e in tree.iter() for k, value in e.attrib.items() if k in ("href", "action")
+        ]
+        for link in [*links, answer.headers.get("Location", "")]:
+            assert "@" not in link or link.startswith("mailto:"), name
+            assert "anna" not in link, name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/embed/statements/river-gate",
+        "/embed/statements/river-gate?view=full",
+        "/embed/statements/river-gate/signatories",
+        "/embed/newsletters/weekly",
+        "/embed/newsletters/weekly/subscribed",
+    ],
+)
+@pytest.mark.usefixtures("filled")
+def test_a_widget_is_one_response_within_the_first_round_trip(
+    client: FlaskClient, path: str
+) -> None:
+    for encoding in ("br", "gzip"):
+        answer = client.get(path, headers={"Accept-Encoding": encoding})
+        head = sum(len(f"{name}: {value}\r\n") for name, value in answer.headers)
+        assert len(answer.data) + head + 200 < ROUND_TRIP
+    tree = html5lib.parse(client.get(path).text, namespaceHTMLElements=False)
+    fetched = {element.tag for element in tree.iter() if element.tag in ("link", "img", "source")}
+    canonical = {e.attrib["rel"] for e in tree.iter("link")}
+    assert fetched <= {"link", "img", "source"}
+    assert canonical <= {"canonical"}
+
+
+def test_over_https_browsers_are_asked_to_stay_there(
+    make_app: Callable[[Settings], Flask], make_settings: Callable[..., Settings]
+) -> None:
+    over_https = make_app(make_settings(BASE_URL="https://network.test")).test_client()
+    plain = make_app(make_settings()).test_client()
+
+    for path in ("/", "/nothing", "/embed/newsletters/weekly"):
+        assert over_https.get(path).headers["Strict-Transport-Security"] == "max-age=63072000"
+        assert "Strict-Transport-Security" not in plain.get(path).headers
+
+
+def test_only_the_members_origins_may_frame_where_they_are_named(
+    make_app: Callable[[Settings], Flask], make_settings: Callable[..., Settings]
+) -> None:
+    origins = "https://one.example https://two.example"
+    client = make_app(make_settings(FRAME_ANCESTORS=origins)).test_client()
+    policy = client.get("/embed/newsletters/weekly").headers["Content-Security-Policy"]
+
+    assert f"frame-ancestors 'self' {origins}" in policy
+    assert "frame-ancestors 'none'" in client.get("/").headers["Content-Security-Policy"]
+
+
+def _everything(service: Service) -> str:
+    """All rows of all tables."""
+    with service.database.reading() as session:
+        return "\n".join(
+            str(sorted(map(str, session.execute(table.select()).all())))
+            for table in Base.metadata.sorted_tables
+        )
