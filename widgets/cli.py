@@ -215,6 +215,7 @@ def web(tied: bool) -> None:
         bind=f"{host}:{settings.port}",
         workers=settings.web_workers,
         threads=settings.web_threads,
+        request_seconds=settings.request_seconds,
         tied=tied,
     ).run()
 

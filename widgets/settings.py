@@ -65,6 +65,7 @@ class Settings:
     port: int = 8000
     web_workers: int = 2
     web_threads: int = 8
+    request_seconds: float = 20.0  # in which a client must have sent its request
 
     @property
     def is_local(self) -> bool:
@@ -171,6 +172,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         port=port,
         web_workers=number("WEB_WORKERS", usual.web_workers, 1),
         web_threads=number("WEB_THREADS", usual.web_threads, 1),
+        request_seconds=number("REQUEST_SECONDS", usual.request_seconds, 1),
     )
     problems += _problems(settings)
     if problems:

@@ -16,8 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from widgets.supervisor import when_parent_ends
 
-SECONDS_TO_SEND = 20  # a whole request; the largest has 64 kB
-SECONDS_IN_ALL = 120  # until the last byte of the answer was taken
+TO_READ = 6  # times as long as a client may take to send, it may take in all
 MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
 
 
@@ -40,6 +39,8 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads, which wait for as long as a client takes to send and to read. A few
     half-sent requests would hold them all, so whoever is too slow is cut off."""
 
+    request_seconds = 20.0
+
     def init_process(self) -> None:
         self._begun: dict[Any, float] = {}
         threading.Thread(target=self._watch, daemon=True).start()
@@ -58,15 +59,16 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
             now = time.monotonic()
             for conn, begun in list(self._begun.items()):
                 with contextlib.suppress(OSError):
-                    if now - begun > SECONDS_TO_SEND:
+                    if now - begun > self.request_seconds:
                         conn.sock.shutdown(socket.SHUT_RD)
-                    if now - begun > SECONDS_IN_ALL:
+                    if now - begun > self.request_seconds * TO_READ:
                         conn.sock.shutdown(socket.SHUT_RDWR)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
     """Serves what `load` returns, made anew in each worker process.
 
+    request_seconds: in which a client must have sent its request.
     tied: stop when standard input ends, that is when the process that started us is gone,
     however it went.
     """
@@ -78,14 +80,16 @@ class Server(BaseApplication):  # type: ignore[misc]
         bind: str,
         workers: int,
         threads: int,
+        request_seconds: float = ImpatientWorker.request_seconds,
         tied: bool = False,
     ) -> None:
         self._make = make
+        worker = type("Worker", (ImpatientWorker,), {"request_seconds": request_seconds})
         self._options: dict[str, Any] = {
             "bind": [bind],
             "workers": workers,
             "threads": threads,
-            "worker_class": ImpatientWorker,
+            "worker_class": worker,
             "keepalive": 5,
             "graceful_timeout": 15,
             "accesslog": None,  # it would hold the addresses of readers
