@@ -37,7 +37,7 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
     text = typed.strip()
     if not text:
         raise BadAddress("Please type your e-mail address.")
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise BadAddress("An e-mail address is one line, without special characters.")
     if not text.startswith('"') and len(re.findall(r"[^\s@,;<>]@[^\s@,;<>]", text)) > 1:
         raise BadAddress("Please type one address; each is signed up by itself.")

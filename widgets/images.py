@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,10 +103,13 @@ def _upright(picture: Image.Image) -> Image.Image:
     """The picture as it was meant to be seen: turned, in sRGB, on white, without metadata."""
     profile = picture.info.get("icc_profile")
     turned = ImageOps.exif_transpose(picture)
-    if turned.mode not in ("RGB", "RGBA"):
-        turned = turned.convert("RGBA" if "transparency" in turned.info else turned.mode)
-        turned = turned.convert("RGBA" if turned.mode in ("RGBA", "LA", "PA", "P") else "RGB")
-        profile = None  # it described the other mode
+    if turned.mode in ("I", "I;16", "I;16B", "I;16L"):
+        # 16 bits of grey: Pillow would cut off what is above 255, not scale it
+        turned = turned.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    if turned.mode not in ("RGB", "RGBA") or "transparency" in turned.info:
+        profile = profile if turned.mode == "RGB" else None  # it described the other mode
+        see_through = "transparency" in turned.info or turned.mode in ("LA", "PA", "P")
+        turned = turned.convert("RGBA" if see_through else "RGB")
     if turned.mode == "RGBA":
         paper = Image.new("RGBA", turned.size, "white")
         turned = Image.alpha_composite(paper, turned).convert("RGB")
@@ -138,7 +142,7 @@ def _encoded(picture: Image.Image, suffix: str) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all: a crash leaves no half picture under the name."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with draft.open("wb") as out:
         out.write(data)
         out.flush()

@@ -3,7 +3,8 @@
 import logging
 import re
 
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:=/]+@[^\s<>()\[\]\"',;:=/]+")
+_WORD = r"[^\s<>()\[\]{}\"',;:=/]+"
+_ADDRESS = re.compile(rf"{_WORD}(?:'{_WORD})*@{_WORD}")
 
 
 def without_addresses(text: str) -> str:

@@ -20,6 +20,7 @@ from limits import parse_many
 
 PREFIX = "UNDERSIGNED"
 SHORTEST_SECRET = 16
+MOST = 1e9  # of anything that is counted or waited for
 STARTTLS = ("offered", "required", "off")  # in SMTP_URL; see widgets.delivery.SmtpTransport
 Number = TypeVar("Number", int, float)
 # Large providers' domains are shared by millions: a limit on them would be a limit on everybody.
@@ -123,13 +124,13 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         value = values.get(name)
         return default if value is None else str(value).strip()
 
-    def number(name: str, default: Number, least: float) -> Number:
+    def number(name: str, default: Number, least: float, most: float = MOST) -> Number:
         try:
             value = type(default)(values.get(name, default))
-            if value < least:
+            if not least <= value <= most:
                 raise ValueError
-        except (TypeError, ValueError):
-            problems.append(f"{PREFIX}_{name} must be a number of at least {least:g}.")
+        except (TypeError, ValueError, OverflowError):
+            problems.append(f"{PREFIX}_{name} must be a number from {least:g} to {most:g}.")
             return default
         return value
 
@@ -141,9 +142,12 @@ def from_values(values: Mapping[str, Any]) -> Settings:
     unlimited = values.get("UNLIMITED_DOMAINS")
     if isinstance(unlimited, str):
         unlimited = unlimited.split()
+    if unlimited is not None and not isinstance(unlimited, list):
+        problems.append(f"{PREFIX}_UNLIMITED_DOMAINS must be a list of domains.")
+        unlimited = None
 
     usual = Settings()
-    port = number("PORT", usual.port, 1)
+    port = number("PORT", usual.port, 1, 65535)
     settings = Settings(
         secret_key=text("SECRET_KEY", "") or None,
         secret_key_fallbacks=tuple(str(key) for key in fallbacks),
@@ -197,18 +201,20 @@ def _with_defaults(settings: Settings) -> Settings:
 
 def _problems(settings: Settings) -> list[str]:
     found: list[str] = []
-    base = urlsplit(settings.base_url)
-    if base.scheme not in ("http", "https") or not base.hostname or not _has_good_port(base):
-        return [f"{PREFIX}_BASE_URL must be the public address, like https://widgets.example.org."]
-    if base.path or base.query or base.fragment or base.username:
+    base = _parts(settings.base_url)
+    if base is None or base.scheme not in ("http", "https"):
+        found.append(
+            f"{PREFIX}_BASE_URL must be the public address, like https://widgets.example.org."
+        )
+    elif base.path or base.query or base.fragment or base.username:
         found.append(f"{PREFIX}_BASE_URL must be an address without path, user, query or fragment.")
     if settings.smtp_url:
-        smtp = urlsplit(settings.smtp_url)
-        if smtp.scheme not in ("smtp", "smtps") or not smtp.hostname or not _has_good_port(smtp):
+        smtp = _parts(settings.smtp_url)
+        if smtp is None or smtp.scheme not in ("smtp", "smtps"):
             found.append(
                 f"{PREFIX}_SMTP_URL must look like smtp://user:password@host:587 or smtps://…"
             )
-        if smtp.query not in ("", *(f"starttls={how}" for how in STARTTLS)):
+        elif smtp.query not in ("", *(f"starttls={how}" for how in STARTTLS)):
             found.append(f"{PREFIX}_SMTP_URL: after ? only starttls={'|'.join(STARTTLS)} is known.")
     if settings.database_url and not re.match(
         r"sqlite:///.|postgres(ql)?(\+psycopg)?://", settings.database_url
@@ -232,16 +238,18 @@ def _problems(settings: Settings) -> list[str]:
             found.append(f"{PREFIX}_CLIENT_LIMIT must look like 30/minute;300/hour, or be empty.")
     if re.search(r"[;,\r\n]", settings.frame_ancestors):
         found.append(f"{PREFIX}_FRAME_ANCESTORS must be * or origins separated by spaces.")
-    if not settings.is_local:
+    if base is not None and not settings.is_local:
         found += _unsafe_in_production(settings)
     return found
 
 
-def _has_good_port(parts: SplitResult) -> bool:
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL with a host and, if any, a possible port; None where it isn't one."""
     try:
-        return parts.port != 0
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
     except ValueError:
-        return False
+        return None
 
 
 def _unsafe_in_production(settings: Settings) -> list[str]:

@@ -69,8 +69,9 @@ def read_csv(data: bytes) -> Table:
             return Table(names, warnings)
         line = last_line = rows.line_num
         raw = row.get(columns["name"]) or ""
-        name, country = clean(raw), clean(row.get(columns.get("country", "")) or "").upper()
-        url = clean(row.get(columns.get("url", "")) or "")
+        name = clean(raw)
+        country = clean(row.get(columns["country"]) or "").upper() if "country" in columns else ""
+        url = clean(row.get(columns["url"]) or "") if "url" in columns else ""
         if row.get(None):
             raise BadRow(
                 line, "more values than columns: a name with a comma needs quotation marks"

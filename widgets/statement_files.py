@@ -233,8 +233,9 @@ class _FrontMatter:
         return Picture(data, alt or "", inner.one("credit"), picture_path, line)
 
     def _composed(self, source: str) -> Any:
+        loader = yaml.SafeLoader(source)
         try:
-            return yaml.compose(source, Loader=yaml.SafeLoader)
+            return loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             # What never ends is noticed at the end; its beginning is what must be mended.
             unended = "end of stream" in str(error.problem)
@@ -244,6 +245,9 @@ class _FrontMatter:
             raise BadFile(self.path, line, f"not YAML: {reason or error}") from None
         except yaml.YAMLError as error:
             raise BadFile(self.path, 1, f"not YAML: {str(error).splitlines()[0]}") from None
+        except (ValueError, OverflowError):
+            line = loader.line + 2
+            raise BadFile(self.path, line, "not YAML: a character that does not exist") from None
         except RecursionError:
             raise BadFile(self.path, 1, "not YAML that we can read: nested too deeply") from None
 

@@ -24,22 +24,30 @@ _MANY_MARKS = re.compile(
     r"((?:[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]){4})"
     r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
+_ACCENT = re.compile(
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+    "\u0591-\u05c7\u064b-\u065f\u0670]"
+)
 _QUOTE_MARKS = "\"'“”„‟«»‹›‘’‚「」『』"
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 _TAGS = {"p", "blockquote", "em", "strong", "a", "ul", "ol", "li", "h2", "h3", "h4", "hr", "br",
          "code", "pre"}  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
-_TERRITORIES = Locale.parse("en").territories
+# Babel also names regions that are no countries, and codes kept for private use.
+_TERRITORIES = frozenset(Locale.parse("en").territories) - {
+    "AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ",
+}  # fmt: skip
 
 
 def clean_lines(text: str) -> str:
     """Text with its lines kept, in Unicode's composed form (NFC), without control characters,
     direction overrides and towers of accents. What is left looks as it is written."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\t", "    ")
     text = _HIDDEN.sub("", text)
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return _MANY_MARKS.sub(r"\1", text)
+    # last, since what was apart may now stand together
+    return _MANY_MARKS.sub(r"\1", unicodedata.normalize("NFC", text))
 
 
 def clean(text: str) -> str:
@@ -73,8 +81,10 @@ def has_substance(text: str) -> bool:
 
 
 def _is_mark(character: str) -> bool:
+    """An accent of Latin, Greek or Cyrillic, a vowel sign of Arabic or Hebrew, or invisible. The
+    marks of other scripts tell words apart as letters do."""
     return (
-        unicodedata.combining(character) != 0
+        _ACCENT.match(character) is not None
         or unicodedata.category(character) == "Cf"
         or "\ufe00" <= character <= "\ufe0f"
         or "\U000e0100" <= character <= "\U000e01ef"
@@ -193,6 +203,7 @@ def _block(tokens: list[Token], new_tab: bool) -> Block:
         attributes={"a": {"href", "target"} if new_tab else {"href"}, "ol": {"start"}},
         set_tag_attribute_values={"a": {"target": "_blank"}} if new_tab else None,
         url_schemes=_SCHEMES,
+        url_relative="deny",  # in a frame it would lead elsewhere than on the page
         link_rel="noopener",
     )
     words = (
