@@ -1,0 +1,441 @@
+"""The commands: what they say, what they do, and with which code they end."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.actors import CHECKOUT
+from widgets import addresses, cli, newsletters, signatories, statements
+from widgets.models import Member, State, Subscriber, Suppression
+from widgets.models.fact import content_version
+from widgets.newsletters import Answer, Limits
+from widgets.service import Service, open_service
+from widgets.settings import Settings
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+COLUMNS = "address,state,since,site,lang,consent,asked_at,confirmed_at,method"
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings of the service under test, as a shell would give them."""
+    return {
+        "UNDERSIGNED_SECRET_KEY": str(settings.secret_key),
+        "UNDERSIGNED_HASH_KEY": str(settings.hash_key),
+        "UNDERSIGNED_DATABASE_URL": settings.database_url,
+        "UNDERSIGNED_INSTANCE_PATH": str(settings.instance_path),
+        "UNDERSIGNED_BASE_URL": "http://network.test",
+    }
+
+
+@pytest.fixture
+def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Gives a command, in this process; NAME=value are settings."""
+    opened: list[Service] = []
+
+    def open_and_remember(settings: Settings) -> Service:
+        opened.append(open_service(settings))
+        return opened[-1]
+
+    monkeypatch.setattr(cli, "open_service", open_and_remember)
+
+    def run(*command: str, **changes: str) -> Result:
+        values = environment | {f"UNDERSIGNED_{name}": text for name, text in changes.items()}
+        result = CliRunner().invoke(cli.main, list(command), env={**values, "HOST": "", "PORT": ""})
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    yield run
+    for one in opened:
+        one.database.close()
+
+
+@pytest.fixture
+def subscribe(service: Service) -> Callable[..., None]:
+    """Signs an address up, an hour after the one before, and confirms it."""
+    hours = iter(range(1000))
+
+    def subscribe(address: str, *, confirmed: bool = True, site: str | None = None) -> None:
+        now = NOW + timedelta(hours=next(hours))
+        with service.database.writing() as session:
+            sign_up = newsletters.sign_up(
+                session,
+                service.hasher,
+                Limits(100, 100, frozenset()),
+                addresses.parse(address),
+                consent_text_id=newsletters.form(session, "weekly").consent_text_id,
+                site=site,
+                lang="en",
+                now=now,
+            )
+            if confirmed:
+                minute = now + timedelta(minutes=1)
+                assert newsletters.confirm(session, sign_up, 0, minute) is Answer.DONE
+
+    return subscribe
+
+
+def statement(folder: Path, slug: str = "river-gate", front: str = "", names: str = "") -> Path:
+    path = folder / f"{slug}.md"
+    path.write_text(f"---\ntitle: Reopen it\ndate: 2026-03-02\n{front}---\n\nText.\n")
+    if names:
+        path.with_name(f"{slug}.signatories.csv").write_text(names)
+    return path
+
+
+# upgrade
+
+
+def test_upgrade_makes_the_tables_and_may_be_repeated(
+    run: Run, databases: Any, tmp_path: Path
+) -> None:
+    url = databases.empty()
+    for _ in range(2):
+        result = run("upgrade", DATABASE_URL=url)
+        assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+
+
+# import
+
+
+def test_import_says_what_became_of_each_file(run: Run, tmp_path: Path) -> None:
+    one = statement(tmp_path, names="name\nA\nB\n")
+    two = statement(tmp_path, "second-gate")
+    result = run("import", str(one), str(two))
+    assert result.stdout == (
+        "river-gate: new, 2 signatories, http://network.test/statements/river-gate\n"
+        "second-gate: new, 0 signatories, http://network.test/statements/second-gate\n"
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_import_twice_is_unchanged_and_a_correction_is_changed(run: Run, tmp_path: Path) -> None:
+    path = statement(tmp_path)
+    run("import", str(path))
+    assert run("import", str(path)).stdout.startswith("river-gate: unchanged, 0 signatories")
+    statement(tmp_path, front="lang: fr\n")
+    assert run("import", str(path)).stdout.startswith("river-gate: changed, 0 signatories")
+
+
+def test_import_warns_on_standard_error_and_goes_on(run: Run, tmp_path: Path) -> None:
+    path = statement(tmp_path, front="tags: [a]\n", names="name\nA\na\n")
+    result = run("import", str(path))
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"warning: {path}:4: “tags” is not a field; it is ignored\n"
+        f"warning: {tmp_path}/river-gate.signatories.csv:3: “a” stands in line 2 already; "
+        "passed over\n"
+    )
+
+
+def test_import_of_a_mistake_names_its_line_and_imports_nothing(
+    run: Run, tmp_path: Path, service: Service
+) -> None:
+    good, bad = statement(tmp_path), statement(tmp_path, "bad", front="lang: no language\n")
+    result = run("import", str(good), str(bad))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"Error: {bad}:4: lang “no language” must be a language tag like en, ar or pt-BR\n"
+        "Nothing was imported.\n"
+    )
+    with service.database.reading() as session:
+        assert not statements.has_any(session)
+        assert content_version(session) == 0
+
+
+def test_import_of_a_file_that_is_not_there_says_so(run: Run, tmp_path: Path) -> None:
+    result = run("import", str(tmp_path / "nothing.md"))
+    assert result.exit_code == 1
+    assert "nothing.md:1: can't be read: No such file or directory" in result.stderr
+
+
+def test_import_of_nothing_is_a_mistake_in_the_command(run: Run) -> None:
+    assert run("import").exit_code == 2
+
+
+# member add
+
+
+def test_a_member_is_added_and_told(run: Run, service: Service) -> None:
+    result = run("member", "add", "lamp-keepers", "Lamp Keepers", "--website", "https://a.example")
+    assert result.stdout == "lamp-keepers: Lamp Keepers, https://a.example\n"
+    assert run("member", "add", "lamp-keepers", "Circle of Lamp Keepers").stdout == (
+        "lamp-keepers: Circle of Lamp Keepers, https://a.example\n"
+    )
+    assert run("member", "add", "ink", "Paper and Ink").stdout.endswith("no website\n")
+    with service.database.reading() as session:
+        assert session.query(Member).count() == 2
+
+
+def test_a_member_that_cannot_be_is_refused(run: Run, service: Service) -> None:
+    result = run("member", "add", "Lamp Keepers", "Lamp Keepers")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: “Lamp Keepers” must be like “a-short-name”")
+    with service.database.reading() as session:
+        assert session.query(Member).count() == 0
+
+
+# suppress
+
+
+def test_a_suppressed_address_is_forgotten_but_for_its_hash(
+    run: Run, service: Service, subscribe: Callable[..., None]
+) -> None:
+    subscribe("anna@example.org")
+    result = run("suppress", "Anna@Example.org")
+    assert (result.exit_code, result.stdout) == (0, "Nothing will be sent there again.\n")
+    assert run("export", "subscribers").stdout == f"{COLUMNS}\n"
+    with service.database.reading() as session:
+        key = service.hasher.address(addresses.parse("anna@example.org"))
+        assert [one.key for one in session.query(Suppression)] == [key]
+        assert {one.address for one in session.query(Subscriber)} <= {None}
+
+
+def test_suppressing_twice_or_whom_nobody_knows_is_no_error(run: Run) -> None:
+    assert run("suppress", "anna@example.org").exit_code == 0
+    assert run("suppress", "anna@example.org").exit_code == 0
+
+
+@pytest.mark.parametrize("typed", ["anna", "a@b.example, c@d.example", "anna@example.org\nBcc: x"])
+def test_what_is_no_address_cannot_be_suppressed(run: Run, service: Service, typed: str) -> None:
+    result = run("suppress", typed)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    with service.database.reading() as session:
+        assert session.query(Suppression).count() == 0
+
+
+# export subscribers
+
+
+def rows(result: Result) -> list[dict[str, str]]:
+    assert result.exit_code == 0
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def test_subscribers_are_exported_with_the_evidence_of_their_consent(
+    run: Run, service: Service, subscribe: Callable[..., None]
+) -> None:
+    subscribe("anna@example.org", site="lamp-keepers")
+    subscribe("bela@example.org", confirmed=False)
+    with service.database.reading() as session:
+        wording = newsletters.form(session, "weekly").consent_text
+
+    result = run("export", "subscribers")
+    assert result.stdout.split("\n")[0] == COLUMNS
+    assert rows(result) == [
+        {
+            "address": "anna@example.org",
+            "state": "confirmed",
+            "since": "2026-03-02T12:01:00+00:00",
+            "site": "lamp-keepers",
+            "lang": "en",
+            "consent": wording,
+            "asked_at": "2026-03-02T12:00:00+00:00",
+            "confirmed_at": "2026-03-02T12:01:00+00:00",
+            "method": "link",
+        },
+        {
+            **dict.fromkeys(COLUMNS.split(","), ""),
+            "address": "bela@example.org",
+            "state": "pending",
+            "since": "2026-03-02T13:00:00+00:00",
+        },
+    ]
+
+
+def test_without_subscribers_the_table_has_its_head(run: Run) -> None:
+    assert run("export", "subscribers").stdout == f"{COLUMNS}\n"
+    assert run("export", "subscribers", "--format", "ndjson").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("confirmed", ["anna@example.org"]), ("pending", ["bela@example.org"]), ("unsubscribed", [])],
+)
+def test_only_those_of_a_state_are_exported(
+    run: Run, subscribe: Callable[..., None], state: str, expected: list[str]
+) -> None:
+    subscribe("anna@example.org")
+    subscribe("bela@example.org", confirmed=False)
+    result = run("export", "subscribers", "--newsletter", "weekly", "--state", state)
+    assert [row["address"] for row in rows(result)] == expected
+
+
+def test_ndjson_has_an_object_a_line_as_it_is(run: Run, subscribe: Callable[..., None]) -> None:
+    subscribe("jürgen@example.org")
+    subscribe("=1+1@example.org", confirmed=False)
+    result = run("export", "subscribers", "--format", "ndjson")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["address"] for one in found] == ["jürgen@example.org", "=1+1@example.org"]
+    assert [one["site"] for one in found] == [None, None]
+    assert all(list(one) == COLUMNS.split(",") for one in found)
+    assert "jürgen" in result.stdout
+
+
+@pytest.mark.parametrize("address", ["=1+1@example.org", "+1@example.org", "-1@example.org"])
+def test_a_spreadsheet_runs_nothing_of_what_is_exported(
+    run: Run, subscribe: Callable[..., None], address: str
+) -> None:
+    subscribe(address)
+    (row,) = rows(run("export", "subscribers"))
+    assert row["address"] == f"'{address}"
+
+
+def test_an_unknown_newsletter_is_told_with_those_there_are(run: Run) -> None:
+    result = run("export", "subscribers", "--newsletter", "monthly")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: There is no newsletter “monthly”, only: weekly.\n"
+
+
+def test_an_unknown_state_is_told_with_those_there_are(run: Run) -> None:
+    result = run("export", "subscribers", "--state", "asleep")
+    assert result.exit_code == 2
+    assert all(state.value in result.stderr for state in State)
+
+
+# What can't work
+
+
+COMMANDS = [
+    ["upgrade"],
+    ["import", "river-gate.md"],
+    ["member", "add", "lamp-keepers", "Lamp Keepers"],
+    ["suppress", "anna@example.org"],
+    ["export", "subscribers"],
+    ["serve"],
+    ["web"],
+    ["worker"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_bad_settings_end_every_command_with_all_that_is_wrong(
+    run: Run, command: list[str]
+) -> None:
+    result = run(*command, ACCENT="red", CLIENT_LIMIT="often")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Error: The settings can't be used.\n"
+        "UNDERSIGNED_ACCENT must be six hexadecimal digits, like b3261e.\n"
+        "UNDERSIGNED_CLIENT_LIMIT must look like 30/minute;300/hour, or be empty.\n"
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.usefixtures("service")
+def test_another_hash_key_than_the_databases_ends_every_command(
+    run: Run, command: list[str]
+) -> None:
+    result = run(*command, HASH_KEY="not the key of this database")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: UNDERSIGNED_HASH_KEY (or hash.key in the instance")
+
+
+def test_a_refused_command_changes_nothing(run: Run, service: Service) -> None:
+    run("member", "add", "lamp-keepers", "Lamp Keepers", HASH_KEY="not the key of this database")
+    run("suppress", "anna@example.org", HASH_KEY="not the key of this database")
+    with service.database.reading() as session:
+        assert session.query(Member).count() == session.query(Suppression).count() == 0
+
+
+@pytest.mark.parametrize("command", [*COMMANDS[1:5], ["worker"]])
+def test_a_database_of_another_version_is_refused_with_what_to_do(
+    run: Run, service: Service, command: list[str]
+) -> None:
+    with service.database.writing() as session:
+        session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "run `undersigned upgrade`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/nowhere/it.sqlite3", "postgresql://nobody@127.0.0.1:1/nothing"]
+)
+def test_a_database_that_does_not_answer_is_told_in_one_line(run: Run, url: str) -> None:
+    result = run("export", "subscribers", DATABASE_URL=url)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The database can't be used: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_instance_folder_that_cannot_be_made_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("export", "subscribers", INSTANCE_PATH=str(tmp_path / "file" / "instance"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The instance folder can't be used: ")
+
+
+def test_help_names_every_command_and_no_hidden_one(run: Run) -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in ("upgrade", "import", "member", "suppress", "export", "serve", "web", "worker"):
+        assert f"\n  {command} " in result.stdout
+    assert "sample-site" not in result.stdout
+    assert "--tied" not in run("worker", "--help").stdout
+
+
+def test_an_unknown_command_is_told(run: Run) -> None:
+    result = run("publish")
+    assert result.exit_code == 2
+    assert "No such command 'publish'" in result.stderr
+
+
+# As processes
+
+
+def process(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    usual = {name: text for name, text in os.environ.items() if not name.startswith("UNDERSIGNED_")}
+    return subprocess.run(
+        [sys.executable, *command],
+        env=usual | environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_flask_knows_the_same_commands(
+    environment: dict[str, str], service: Service, tmp_path: Path
+) -> None:
+    path = statement(tmp_path, names="name\nA\n")
+    done = process(environment, "-m", "flask", "--app", "wsgi", "import", str(path))
+    assert done.stdout == (
+        "river-gate: new, 1 signatories, http://network.test/statements/river-gate\n"
+    )
+    assert done.returncode == 0
+    with service.database.reading() as session:
+        assert signatories.counts(session) == {1: 1}
+
+
+def test_flask_lists_the_same_commands(environment: dict[str, str]) -> None:
+    listed = process(environment, "-m", "flask", "--app", "wsgi", "--help").stdout
+    for command in cli.main.commands.values():
+        assert command.hidden or f"\n  {command.name} " in listed
+
+
+def test_a_process_with_bad_settings_ends_without_a_traceback(environment: dict[str, str]) -> None:
+    done = process(environment | {"UNDERSIGNED_ACCENT": "red"}, "-m", "widgets.cli", "serve")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        "Error: The settings can't be used.\n"
+        "UNDERSIGNED_ACCENT must be six hexadecimal digits, like b3261e.\n"
+    )

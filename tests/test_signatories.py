@@ -1,0 +1,378 @@
+"""The names under a statement: read from tables as people make them, kept in order, found."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select
+
+from widgets import signatories
+from widgets.models import Signatory, Statement
+from widgets.service import Service
+from widgets.signatories import MOST, PER_PAGE, BadRow, Name, Table, read_csv
+from widgets.text import fold
+
+TABLE = (
+    "name,country,url\nCircle of Lamp Keepers,NO,\nUnión de Lectores,,https://lectores.example\n"
+)
+NAMES = [
+    Name("Circle of Lamp Keepers", "NO", None),
+    Name("Unión de Lectores", None, "https://lectores.example"),
+]
+
+
+def names(text: str | bytes) -> list[str]:
+    return [one.name for one in table(text).names]
+
+
+def table(text: str | bytes) -> Table:
+    return read_csv(text.encode() if isinstance(text, str) else text)
+
+
+def refusal(text: str | bytes) -> tuple[int, str]:
+    with pytest.raises(BadRow) as refused:
+        table(text)
+    return refused.value.line, refused.value.reason
+
+
+# Tables as programs write them
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE.encode(),
+        TABLE.encode("utf-8-sig"),
+        TABLE.encode("utf-16"),
+        b"\xfe\xff" + TABLE.encode("utf-16-be"),
+        TABLE.replace(",", ";").encode("utf-8-sig"),
+        TABLE.replace(",", "\t").encode("utf-16"),
+        TABLE.replace("\n", "\r\n").encode(),
+        TABLE.replace("\n", "\r\n").encode("utf-16"),
+        TABLE.replace("\n", "\r").encode(),
+        TABLE.rstrip("\n").encode(),
+        TABLE.replace("\n", "\n\n").encode(),
+        '\ufeff"name","country","url"\n"Circle of Lamp Keepers","NO",""\n'
+        '"Unión de Lectores","","https://lectores.example"\n'.encode(),
+    ],
+)
+def test_a_table_reads_alike_from_whatever_program(data: bytes) -> None:
+    assert read_csv(data) == Table(NAMES, [])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Name,Country,URL", " name , country , url ", "NAME,COUNTRY,Url", "\ufeffname,country,url"],
+)
+def test_the_header_may_be_written_in_many_ways(header: str) -> None:
+    assert table(TABLE.replace("name,country,url", header)).names == NAMES
+
+
+def test_columns_may_stand_in_any_order_and_others_are_ignored() -> None:
+    assert table(
+        "id,url,e-mail,name,country\n1,https://a.example,x@a.example,Lamp Keepers,no\n"
+    ) == Table([Name("Lamp Keepers", "NO", "https://a.example")], [])
+
+
+def test_a_column_without_a_name_is_ignored() -> None:
+    assert table("name,,\nLamp Keepers,a remark,https://a.example\n") == Table(
+        [Name("Lamp Keepers")], []
+    )
+
+
+def test_a_row_may_be_shorter_than_the_header() -> None:
+    assert table("name,country,url\nLamp Keepers\n").names == [Name("Lamp Keepers")]
+
+
+def test_a_table_may_have_names_alone_or_none() -> None:
+    assert names("name\nLamp Keepers\nPaper and Ink\n") == ["Lamp Keepers", "Paper and Ink"]
+    assert names("name\n") == names("name") == []
+
+
+def test_a_name_may_have_commas_quotation_marks_and_line_ends() -> None:
+    assert names('name\n"Paper, Ink and Press"\n"The ""Free"" Press"\n"Two\nLines"\n') == [
+        "Paper, Ink and Press",
+        'The "Free" Press',
+        "Two Lines",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "جمعية القراء",
+        "កម្ពុជា\u200bសហគមន៍",
+        "読書会",
+        "سازمان\u200cهای",
+        "Ãñ & Ø <b>",
+        "=SUM(A1)",
+        "'Ohana",
+    ],
+)
+def test_a_name_is_kept_as_it_is_written(name: str) -> None:
+    assert table(f"name\n{name}\n") == Table([Name(name)], [])
+
+
+# What is passed over, with a warning
+
+
+def test_a_row_without_a_name_is_passed_over() -> None:
+    assert table("name,country\nOne,\n,NO\n  ,\n\nTwo,\n") == Table(
+        [Name("One"), Name("Two")],
+        [(3, "a row without a name is passed over"), (4, "a row without a name is passed over")],
+    )
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u200b", "\u200e\u200f", "\u2060", "\xad", "\0"])
+def test_a_name_of_nothing_that_can_be_seen_is_no_name(unseen: str) -> None:
+    assert names(f"name\nOne\n{unseen}\n") == ["One"]
+
+
+def test_a_repeated_name_is_passed_over_with_the_line_of_the_first() -> None:
+    assert table("name\nUnión  de Lectores\nPaper and Ink\nunion de lectores\n") == Table(
+        [Name("Unión de Lectores"), Name("Paper and Ink")],
+        [(4, "“union de lectores” stands in line 2 already; passed over")],
+    )
+
+
+def test_a_name_in_two_countries_is_two_names() -> None:
+    assert names("name,country\nPEN,NO\nPEN,KE\nPEN,\nPEN,no\n") == ["PEN"] * 3
+
+
+@pytest.mark.parametrize(("one", "other"), [("カラス", "ガラス"), ("ハス", "パス"), ("कल", "क्ल")])
+def test_what_another_script_tells_apart_is_two_names(one: str, other: str) -> None:
+    """Their difference is a mark in Unicode and a letter to whoever reads them."""
+    assert names(f"name\n{one}\n{other}\n") == [one, other]
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2067", "\u202a", "\x07", "\0", "\ufeff"])
+def test_an_override_or_control_character_is_taken_out_and_told(hidden: str) -> None:
+    assert table(f"name\nFirst\nUnion{hidden} of Writers\n") == Table(
+        [Name("First"), Name("Union of Writers")],
+        [(3, "hidden characters are taken out of “Union of Writers”")],
+    )
+
+
+def test_an_override_does_not_make_a_second_name_of_one() -> None:
+    assert names("name\nUnion of Writers\nUnion\u202e of Writers\n") == ["Union of Writers"]
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "a.example", "ftp://a.example", "data:text/html", "//a.example"]
+)
+def test_what_is_no_web_address_is_left_out(url: str) -> None:
+    assert table(f"name,url\nLamp Keepers,{url}\n") == Table(
+        [Name("Lamp Keepers")], [(2, f"“{url}” is not a web address; it is left out")]
+    )
+
+
+def test_a_web_address_may_begin_in_capitals() -> None:
+    assert table("name,url\nOne,HTTPS://A.example/\n").names == [
+        Name("One", None, "HTTPS://A.example/")
+    ]
+
+
+# What is refused, with its line
+
+
+def test_a_name_with_a_bare_comma_is_refused_with_its_line() -> None:
+    reason = "more values than columns: a name with a comma needs quotation marks"
+    assert refusal("name\nLamp Keepers\nPaper, Ink and Press\n") == (3, reason)
+    assert refusal("name,country\nPaper, Ink and Press,NO\n") == (2, reason)
+
+
+def test_half_a_name_is_not_taken_for_a_country() -> None:
+    assert refusal("name,country,url\nLamp Keepers,NO,\nPaper, Ink and Press\n") == (
+        3,
+        "“INK AND PRESS” is not a country (two letters, ISO 3166); a name with a comma "
+        "needs quotation marks",
+    )
+
+
+@pytest.mark.parametrize("country", ["Norway", "NOR", "QQ", "N", "47"])
+def test_a_country_that_is_none_is_refused(country: str) -> None:
+    line, reason = refusal(f"name,country\nOne,\nTwo,{country}\n")
+    assert line == 3
+    assert reason.startswith(f"“{country.upper()}” is not a country")
+
+
+def test_a_quotation_mark_that_is_never_closed_is_refused_where_it_opens() -> None:
+    line, reason = refusal('name\nOne\n"Two\nThree\nFour\n')
+    assert line == 3
+    assert reason.startswith("not a CSV table")
+
+
+def test_a_quotation_mark_within_is_refused() -> None:
+    assert refusal('name\nOne\n"Two" or Three\n')[0] == 3
+
+
+def test_text_that_is_not_utf_8_is_refused_with_its_line() -> None:
+    assert refusal("name\nOne\nUnión\nTwo\n".encode("latin-1")) == (
+        3,
+        "not UTF-8; save the table as “CSV UTF-8”",
+    )
+
+
+def test_half_of_a_utf_16_file_is_refused() -> None:
+    assert refusal("name\nOne\n".encode("utf-16")[:-1])[1].startswith("not UTF-8")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "Lamp Keepers\nPaper and Ink\n", "title,country\nA,NO\n"]
+)
+def test_a_table_without_a_column_name_is_refused(text: str) -> None:
+    assert refusal(text) == (1, 'the first line must name the columns, one of them "name"')
+
+
+def test_a_name_has_a_length_that_can_be_shown() -> None:
+    assert names(f"name\n{'x' * 300}\n") == ["x" * 300]
+    assert refusal(f"name\nOne\n{'x' * 301}\n") == (3, "a name of more than 300 characters")
+    assert refusal(f"name\nOne\n{'x' * 200_000}\n")[0] == 3
+
+
+def test_a_hundred_thousand_names_are_read() -> None:
+    expected = [str(number) for number in range(MOST)]
+    assert names("name\n" + "\n".join(expected)) == expected
+    assert MOST == 100_000
+
+
+def test_a_name_more_than_the_most_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signatories, "MOST", 3)
+    assert names("name\n1\n2\n3\n") == ["1", "2", "3"]
+    assert refusal("name\n1\n2\n3\n4\n") == (5, "more than 3 names")
+
+
+# Kept, listed, found
+
+
+def statement(service: Service, slug: str, listed: Sequence[Name]) -> int:
+    """The id of a statement with these names under it."""
+    with service.database.writing() as session:
+        made = Statement(
+            slug=slug,
+            lang="en",
+            title="Reopen the reading room",
+            published_on=date(2026, 3, 2),
+            topics=[],
+            countries=[],
+            body="Text.",
+            updated_at=datetime(2026, 3, 2, tzinfo=UTC),
+        )
+        session.add(made)
+        session.flush()
+        signatories.replace(session, made.id, listed)
+        return made.id
+
+
+def test_names_are_listed_as_they_came_with_all_that_is_known(service: Service) -> None:
+    listed = [*NAMES, Name("zebra"), Name("Aardvark"), Name("Ångström")]
+    number = statement(service, "river-gate", listed)
+    with service.database.reading() as session:
+        assert signatories.listed(session, number) == listed
+        assert signatories.count(session, number) == 5
+
+
+def test_each_statement_has_its_own_names(service: Service) -> None:
+    one = statement(service, "one", [Name("A"), Name("B")])
+    two = statement(service, "two", [Name("B")])
+    none = statement(service, "none", [])
+    with service.database.reading() as session:
+        assert signatories.counts(session) == {one: 2, two: 1}
+        assert signatories.listed(session, two) == [Name("B")]
+        assert signatories.count(session, one, "b") == 1
+        assert signatories.count(session, none) == 0
+        assert signatories.page(session, none, "", 1) == []
+
+
+def test_the_same_names_again_change_nothing(service: Service) -> None:
+    number = statement(service, "river-gate", NAMES)
+    with service.database.reading() as session:
+        before = list(session.scalars(select(Signatory.id).order_by(Signatory.id)))
+    with service.database.writing() as session:
+        assert signatories.replace(session, number, list(NAMES)) is False
+    with service.database.reading() as session:
+        assert list(session.scalars(select(Signatory.id).order_by(Signatory.id))) == before
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [],
+        NAMES[:1],
+        [*NAMES, Name("Paper and Ink")],
+        NAMES[::-1],
+        [NAMES[0], Name("Unión de Lectores", "AR", "https://lectores.example")],
+        [NAMES[0], Name("Union de Lectores", None, "https://lectores.example")],
+    ],
+)
+def test_other_names_take_the_place_of_all(service: Service, after: list[Name]) -> None:
+    number = statement(service, "river-gate", NAMES)
+    other = statement(service, "other", NAMES)
+    with service.database.writing() as session:
+        assert signatories.replace(session, number, after) is True
+    with service.database.reading() as session:
+        assert signatories.listed(session, number) == after
+        assert signatories.listed(session, other) == NAMES
+
+
+def test_many_names_come_in_pages_that_join_without_a_seam(service: Service) -> None:
+    listed = [Name(f"Organisation {number}") for number in range(2 * PER_PAGE + 1)]
+    number = statement(service, "river-gate", listed)
+    with service.database.reading() as session:
+        pages = [signatories.page(session, number, "", page) for page in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [PER_PAGE, PER_PAGE, 1, 0]
+    assert [name for page in pages for name in page] == listed
+
+
+FOUND = [
+    Name("Unión de Lectores"), Name("UNION of Writers"), Name("100 % Libre"), Name("1000 Voices"),
+    Name("under_score"), Name("underscore"), Name("back\\slash"), Name("Straße 9"), Name("اتحاد"),
+    Name("O'Neill; DROP TABLE"), Name("読書会"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("union", ["Unión de Lectores", "UNION of Writers"]),
+        ("UNIÓN  DE", ["Unión de Lectores"]),
+        ("unio\u0301n", ["Unión de Lectores", "UNION of Writers"]),
+        ("%", ["100 % Libre"]),
+        ("100%", []),
+        ("100_", []),
+        ("_", ["under_score"]),
+        ("under_", ["under_score"]),
+        ("\\", ["back\\slash"]),
+        ("/", []),
+        ("strasse", ["Straße 9"]),
+        ("اتحاد", ["اتحاد"]),
+        ("読書", ["読書会"]),
+        ("' OR 1=1 --", []),
+        ("o'neill; drop", ["O'Neill; DROP TABLE"]),
+        ("nobody", []),
+        ("", [name.name for name in FOUND]),
+        (" \u0301 ", [name.name for name in FOUND]),
+    ],
+)
+def test_a_name_is_found_by_any_part_of_it(
+    service: Service, search: str, expected: list[str]
+) -> None:
+    number = statement(service, "river-gate", FOUND)
+    with service.database.reading() as session:
+        assert [one.name for one in signatories.page(session, number, search, 1)] == expected
+        assert signatories.count(session, number, search) == len(expected)
+
+
+def test_what_is_found_comes_in_pages_too(service: Service) -> None:
+    listed = [Name(f"{'Even' if number % 2 == 0 else 'Odd'} {number}") for number in range(700)]
+    number = statement(service, "river-gate", listed)
+    with service.database.reading() as session:
+        assert signatories.count(session, number, "even") == 350
+        assert signatories.page(session, number, "even", 2) == listed[600::2]
+
+
+def test_what_is_searched_is_folded_with_the_name(service: Service) -> None:
+    statement(service, "river-gate", NAMES)
+    with service.database.reading() as session:
+        kept = session.execute(select(Signatory.name, Signatory.folded)).all()
+    assert [(name, fold(name)) for name, _ in kept] == [tuple(row) for row in kept]
