@@ -46,9 +46,10 @@ def install(app: Flask, service: Service) -> None:
         headers.setdefault("Cache-Control", "no-store")
         shared = framed or request.path.startswith("/pictures/")
         headers["Cross-Origin-Resource-Policy"] = "cross-origin" if shared else "same-origin"
+        # No Cross-Origin-Opener-Policy: a page that is opened from a sandboxed frame would then
+        # not show at all, and our links carry noopener anyway.
         if not framed:
             headers["X-Frame-Options"] = "DENY"
-            headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if settings.is_https:
             headers["Strict-Transport-Security"] = "max-age=63072000"
         return response

@@ -41,8 +41,9 @@ def _made(sheet: str, theme: str, rrggbb: str, _debug: bool) -> tuple[str, str]:
     dark = _variables("dark", {**_DARK, "accent": shades.dark})
     palette = {
         "light": light,
-        "dark": dark,
-        "auto": light + "@media(prefers-color-scheme:dark){" + dark + "}",
+        # paper is white, whatever the screen was
+        "dark": light + "@media screen{" + dark + "}",
+        "auto": light + "@media screen and (prefers-color-scheme:dark){" + dark + "}",
     }[theme]
     css = palette + _squeezed((template_folder() / sheet).read_text())
     return css, base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
