@@ -42,17 +42,21 @@ class Desk:
 
     def sign_up(self, address: str = ANNA, site: str | None = "lamp-keepers") -> uuid.UUID:
         with self.service.database.writing() as session:
-            shown = newsletters.form(session, "weekly")
-            return newsletters.sign_up(
-                session,
-                self.service.hasher,
-                LIMITS,
-                parse(address),
-                consent_text_id=shown.consent_text_id,
-                site=site,
-                lang="en",
-                now=self.now,
-            )
+            return self.sign_up_in(session, address, site)
+
+    def sign_up_in(self, session: Session, address: str, site: str | None = None) -> uuid.UUID:
+        """In a transaction that the caller ends."""
+        shown = newsletters.form(session, "weekly")
+        return newsletters.sign_up(
+            session,
+            self.service.hasher,
+            LIMITS,
+            parse(address),
+            consent_text_id=shown.consent_text_id,
+            site=site,
+            lang="en",
+            now=self.now,
+        )
 
     def epoch(self, sign_up: uuid.UUID) -> int:
         with self.service.database.reading() as session:
@@ -408,16 +412,7 @@ def test_a_suppression_waits_for_the_sign_up_that_is_under_way(desk: Desk) -> No
     if desk.service.database.is_sqlite:
         pytest.skip("SQLite has one writer: nothing is under way beside another")
     with desk.service.database.writing() as session:
-        newsletters.sign_up(
-            session,
-            desk.service.hasher,
-            LIMITS,
-            parse(ANNA),
-            consent_text_id=1,
-            site=None,
-            lang="en",
-            now=NOW,
-        )
+        desk.sign_up_in(session, ANNA)
         suppressing = threading.Thread(target=desk.suppress)
         suppressing.start()
         suppressing.join(0.5)
@@ -433,16 +428,7 @@ def test_forgetting_passes_over_whoever_signs_up_at_this_moment(desk: Desk) -> N
     desk.sign_up()
     desk.now += timedelta(days=40)
     with desk.service.database.writing() as session:
-        newsletters.sign_up(
-            session,
-            desk.service.hasher,
-            LIMITS,
-            parse(ANNA),
-            consent_text_id=1,
-            site=None,
-            lang="en",
-            now=desk.now,
-        )
+        desk.sign_up_in(session, ANNA)
         assert desk.forget() == 0
     assert desk.count(SignUp) == 2
 
