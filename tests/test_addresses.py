@@ -54,7 +54,7 @@ def test_an_address_is_taken_as_a_reader_types_it(typed: str, text: str, domain:
 )
 def test_an_address_that_mail_programs_read_in_several_ways_is_refused(typed: str) -> None:
     assert refusal(typed) == (
-        "Addresses written in this way can't be used here. Please give another."
+        "Addresses written in this way can’t be used here. Please give another."
     )
 
 

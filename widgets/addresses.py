@@ -59,7 +59,7 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
     # What needs quotation marks (RFC 5321), or looks like an encoded word of a mail's head
     # (RFC 2047), is read by mail programs each in its own way: it could reach somebody else.
     if valid.local_part.startswith('"') or "=?" in valid.local_part:
-        raise BadAddress("Addresses written in this way can't be used here. Please give another.")
+        raise BadAddress("Addresses written in this way can’t be used here. Please give another.")
     return Address(valid.local_part, valid.ascii_domain.lower())
 
 

@@ -17,11 +17,11 @@ log = logging.getLogger("undersigned.web")
 WORDS = {
     400: ("We could not read this", "The request was malformed. Please go back and try again."),
     404: ("There is nothing here", "The address may be mistyped, or what was here has moved."),
-    405: ("This can't be done here", "Please go back and use the buttons on the page."),
+    405: ("This can’t be done here", "Please go back and use the buttons on the page."),
     410: ("This is gone", "What was here has been taken back."),
     413: ("This is too much", "What was sent is larger than any form of ours. Nothing was kept."),
     500: ("Something failed on our side", "Nothing you did. Please try again in a minute."),
-    503: ("We can't answer just now", "Please try again in a minute."),
+    503: ("We can’t answer just now", "Please try again in a minute."),
 }
 
 
@@ -64,7 +64,7 @@ def install(app: Flask) -> None:
         return page(
             410,
             title="This statement was withdrawn",
-            text=f"“{statement.title}” was taken back by its signatories' network on "
+            text=f"“{statement.title}” was taken back by its signatories’ network on "
             f"{long_date(statement.withdrawn_on, 'en')}.",
         )
 

@@ -21,7 +21,7 @@ from widgets.web.security import client_limit, is_foreign_post
 blueprint = Blueprint("signup", __name__)
 log = logging.getLogger("undersigned.web")
 
-FOREIGN = "This was sent from another site's page. If it was you, please press again."
+FOREIGN = "This was sent from another site’s page. If it was you, please press again."
 TOO_OFTEN = "Many sign-ups came from your connection just now. Please press again in a minute."
 FAULT = "We could not keep that just now. Nothing is lost: please press again in a minute."
 WRONG_CODE = "That is not the code in our mail. Please look again: it has six digits."
