@@ -1,6 +1,7 @@
 """Transactions, and the tables themselves."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -27,12 +28,9 @@ def test_a_new_database_has_one_newsletter(service: Service) -> None:
 
 def test_upgrading_twice_at_once_is_upgrading_once(databases: Databases) -> None:
     url = databases.empty()
-    machines = [Database(url) for _ in range(4)]
-    threads = [threading.Thread(target=machine.upgrade) for machine in machines]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    machines = [Database(url) for _ in range(8)]
+    with ThreadPoolExecutor(len(machines)) as crowd:
+        list(crowd.map(Database.upgrade, machines))
 
     for machine in machines:
         machine.check()

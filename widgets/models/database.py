@@ -7,7 +7,9 @@ so at once (BEGIN IMMEDIATE) and waits for its turn.
 
 import contextlib
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +20,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -104,7 +107,7 @@ def insert(session: Session, model: type[Any]) -> Any:
     """An INSERT that can say ON CONFLICT, in the dialect at hand."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(model)
-    return sqlite.insert(model)
+    return sqlite_dialect.insert(model)
 
 
 def _alembic(connection: Connection) -> Config:
@@ -126,11 +129,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {SECONDS_TO_WAIT_FOR_A_TURN * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     # FULL: a commit is on disk before it is acknowledged, a power cut included.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Sets the journal's mode, once for the file. While another connection does so too, SQLite
+    does not wait for its turn, as it does everywhere else, but fails at once."""
+    until = time.monotonic() + SECONDS_TO_WAIT_FOR_A_TURN
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
