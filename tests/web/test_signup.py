@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from tests.actors import Page, Reader, Relay
+from tests.actors import Page, Reader, Relay, free_port, quiet_port
 from widgets import links, newsletters
 from widgets.addresses import parse
 from widgets.delivery import deliver_due, transport
@@ -294,6 +294,32 @@ def test_a_client_cannot_choose_its_own_address(
 
     assert Reader(client, {"X-Forwarded-For": "192.0.2.1"}).sign_up("a@b.org").status == 200
     assert Reader(client, {"X-Forwarded-For": "192.0.2.2"}).sign_up("a@b.org").status == 429
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_valkey_that_is_away_keeps_nobody_out(
+    make_app: Callable[[Settings], Flask], make_settings: Callable[..., Settings], silent: bool
+) -> None:
+    with quiet_port() as port:
+        valkey = f"valkey://127.0.0.1:{port if silent else free_port()}"
+        app = make_app(make_settings(CLIENT_LIMIT="1/minute", LIMIT_STORAGE=valkey))
+        assert "Check your inbox" in Reader(app.test_client()).sign_up("anna@example.org").text
+
+
+def test_any_fault_at_all_gives_the_form_back(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = reader.open(FORM)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(newsletters, "sign_up", fail)
+        back = reader.press(form, address="anna@example.org")
+
+    assert back.status == 503
+    assert back.form.fields["address"] == "anna@example.org"
 
 
 def test_a_body_larger_than_any_form_is_refused(client: FlaskClient, service: Service) -> None:

@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
@@ -17,6 +18,8 @@ from limits.strategies import FixedWindowRateLimiter
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.web import styles
+
+log = logging.getLogger("undersigned.web")
 
 # Everything a page could ask a browser for; none of ours asks for anything.
 _FEATURES = (
@@ -104,7 +107,9 @@ class ClientLimit:
         in_memory = settings.limit_storage.startswith("memory:")
         self._key = secrets.token_bytes(32) if in_memory else shared_key
         self._limits = parse_many(settings.client_limit) if settings.client_limit else []
-        self._limiter = FixedWindowRateLimiter(storage_from_string(settings.limit_storage))
+        quickly: dict[str, Any] = {} if in_memory else {"socket_timeout": 1}
+        storage = storage_from_string(settings.limit_storage, wrap_exceptions=True, **quickly)
+        self._limiter = FixedWindowRateLimiter(storage)
 
     def allows(self, client: str | None) -> bool:
         """Counts one POST of this client, and tells whether it is still within every limit."""
@@ -113,8 +118,9 @@ class ClientLimit:
             # each is counted, also when another is exceeded already
             within = [self._limiter.hit(limit, who) for limit in self._limits]
             return all(within)
-        except (StorageError, OSError):
-            return True  # a lost Valkey must not keep readers out
+        except StorageError as error:  # a lost Valkey must not keep readers out
+            log.warning("clients can't be counted: %s", error)
+            return True
 
 
 def _one_client(address: str) -> bytes:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from widgets import newsletters
@@ -59,7 +60,9 @@ def sign_up(slug: str) -> AnyResponse:
                 lang=shown.lang,
                 now=now,
             )
-    except SQLAlchemyError:
+    except (HTTPException, newsletters.NoSuchNewsletter):
+        raise
+    except Exception:  # whatever it is, what was typed comes back
         _log_fault()
         return _form_without_database(slug)
     return _to_inbox(slug, made)
@@ -85,7 +88,7 @@ def confirm_with_code(slug: str, token: str) -> AnyResponse:
             answer = newsletters.confirm_with_code(
                 session, service().links, made, typed, datetime.now(UTC)
             )
-    except SQLAlchemyError:
+    except Exception:
         _log_fault()
         return _inbox(slug, token, FAULT, 503, typed)
     if answer in (Answer.DONE, Answer.ALREADY):
@@ -107,7 +110,7 @@ def new_code(slug: str, token: str) -> AnyResponse:
     try:
         with service().database.writing() as session:
             again = newsletters.new_code(session, newsletter_limits(), made, datetime.now(UTC))
-    except SQLAlchemyError:
+    except Exception:
         _log_fault()
         return _inbox(slug, token, FAULT, 503, exhausted=True)
     return _to_inbox(slug, again)
@@ -257,4 +260,4 @@ def _to_inbox(slug: str, made: uuid.UUID) -> AnyResponse:
 
 
 def _log_fault() -> None:
-    log.exception("%s: the database failed", request.endpoint)
+    log.exception("%s failed", request.endpoint)
