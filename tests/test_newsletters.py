@@ -237,6 +237,14 @@ def test_five_tries_and_then_only_a_new_code_helps(desk: Desk) -> None:
     assert desk.type_code(fresh) is Answer.DONE
 
 
+def test_a_slip_costs_no_try(desk: Desk) -> None:
+    sign_up = desk.sign_up()
+    for slip in ("", "12345", "1234567", "abcdef", "\0"):
+        assert desk.type_code(sign_up, slip) is Answer.WRONG
+
+    assert desk.type_code(sign_up) is Answer.DONE
+
+
 def test_a_code_ends_after_a_day(desk: Desk) -> None:
     sign_up = desk.sign_up()
     desk.now += CODE_FOR + timedelta(seconds=1)
@@ -489,7 +497,7 @@ def test_typing_a_wrong_code_does_the_same_work_whatever_the_address_is(desk: De
     work = []
     for sign_up in (pending, again, suppressed):
         with statements_of(desk.service) as seen:
-            desk.type_code(sign_up, "12345")  # five digits are never right
+            desk.type_code(sign_up, "123456")
         work.append(seen)
     assert work[0]
     assert work[1] == work[0]

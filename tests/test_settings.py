@@ -350,3 +350,38 @@ def test_the_guides_example_can_be_used() -> None:
     values["HASH_KEY"] = PRODUCTION["HASH_KEY"]
     assert len(values) > 6
     assert from_values(values).network_name == "Network of Reading Rooms"
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9000"),
+        ("::1", "http://[::1]:9000"),
+        ("0.0.0.0", "http://127.0.0.1:9000"),
+        ("::", "http://127.0.0.1:9000"),
+    ],
+)
+def test_links_of_a_trial_lead_to_where_it_listens(host: str, base_url: str) -> None:
+    assert from_values({"HOST": host, "PORT": 9000}).base_url == base_url
+
+
+def test_a_name_that_json_reads_as_something_else_stays_as_it_was() -> None:
+    assert from_values({"NETWORK_NAME": True}).network_name == "true"
+    assert from_values({"NETWORK_NAME": 1984}).network_name == "1984"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TYPO": "1"},
+        {"MAIL_FROM": "a@b.example, c@d.example"},
+        {"CONTACT": "nobody"},
+        {"FRAME_ANCESTORS": "a.example"},
+        {"WEB_WORKERS": 1.5},
+        {"TRUSTED_PROXIES": True},
+    ],
+)
+def test_what_would_be_taken_for_something_else_is_named(wrong: dict[str, object]) -> None:
+    (name,) = wrong
+    with pytest.raises(UnsafeSettings, match=f"^UNDERSIGNED_{name} "):
+        from_values(wrong)

@@ -376,3 +376,23 @@ def test_what_is_searched_is_folded_with_the_name(service: Service) -> None:
     with service.database.reading() as session:
         kept = session.execute(select(Signatory.name, Signatory.folded)).all()
     assert [(name, fold(name)) for name, _ in kept] == [tuple(row) for row in kept]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "https://a b.example", "https://u:p@h.example", "https://[::1", "ftp://a.b"]
+)
+def test_an_address_that_leads_nowhere_or_hides_its_host_is_left_out(url: str) -> None:
+    read = read_csv(f"name,url\nLamp Keepers,{url}\n".encode())
+    assert [name.url for name in read.names] == [None]
+    assert [line for line, _ in read.warnings] == [2]
+
+
+def test_excels_own_first_line_names_the_delimiter() -> None:
+    read = read_csv(b"sep=;\r\nname;country\r\nLamp Keepers;NO\r\n;\r\n")
+    assert [(name.name, name.country) for name in read.names] == [("Lamp Keepers", "NO")]
+    assert [line for line, _ in read.warnings] == [4]
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    with pytest.raises(BadRow, match="two columns"):
+        read_csv(b"name,Name\na,b\n")

@@ -247,7 +247,7 @@ def test_an_alias_of_a_text_is_that_text(write: Write) -> None:
          "5: image file “../gate.jpg” must lie beside the statement"),
         (HEAD + "image:\n  file: /etc/passwd\n",
          "5: image file “/etc/passwd” must lie beside the statement"),
-        (HEAD + "image:\n  file: ..\n", "5: ..: Is a directory"),
+        (HEAD + "image:\n  file: ..\n", "5: ..: not a file"),
         (HEAD + "image:\n  file: gate.jpg\n", "5: gate.jpg: No such file or directory"),
         ("just a text\n", "2: here should be lines like “title: …”"),
         ("\n- a\n- b\n", "3: here should be lines like “title: …”"),
@@ -317,7 +317,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         "nothing.md:1: can't be read: No such file or directory"
     )
     (tmp_path / "folder.md").mkdir()
-    assert refusal(tmp_path / "folder.md") == "folder.md:1: can't be read: Is a directory"
+    assert refusal(tmp_path / "folder.md") == "folder.md:1: not a file"
 
 
 def test_the_name_of_the_file_is_the_slug_unless_it_cannot_be(write: Write) -> None:
@@ -358,7 +358,7 @@ def test_a_mistake_in_the_table_is_told_with_its_file_and_line(write: Write) -> 
 def test_a_table_that_cannot_be_read_is_told(write: Write) -> None:
     path = write(HEAD)
     path.with_name("river-gate.signatories.csv").mkdir()
-    assert refusal(path) == "river-gate.signatories.csv:1: can't be read: Is a directory"
+    assert refusal(path) == "river-gate.signatories.csv:1: not a file"
 
 
 # Warnings

@@ -10,7 +10,7 @@ from widgets.models.fact import content_version
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.statement_files import SLUG
-from widgets.web import embeds, errors, mailbox, pages, rendering, security, signup
+from widgets.web import embeds, errors, forms, mailbox, pages, rendering, security, signup
 from widgets.web.cache import PageCache
 
 
@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = service.settings
 
     app = Flask("undersigned", template_folder=letters.template_folder(), static_folder=None)
+    app.request_class = forms.ForgivingRequest
     app.extensions["undersigned"] = service
     app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_POST

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, validate_email
 
 LONGEST = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
+LONGEST_LOCAL = 64  # octets before the @, RFC 5321 §4.5.3.1.1
 DOTS_DO_NOT_COUNT = frozenset({"gmail.com", "googlemail.com"})
 
 
@@ -37,11 +38,11 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
     text = typed.strip()
     if not text:
         raise BadAddress("Please type your e-mail address.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+    if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text):
         raise BadAddress("An e-mail address is one line, without special characters.")
     if not text.startswith('"') and len(re.findall(r"[^\s@,;<>]@[^\s@,;<>]", text)) > 1:
         raise BadAddress("Please type one address; each is signed up by itself.")
-    if len(text.encode()) > LONGEST:
+    if len(text.encode()) > LONGEST or len(text.rpartition("@")[0].encode()) > LONGEST_LOCAL:
         raise BadAddress("This is longer than an e-mail address can be.")
     if "@" not in text:
         raise BadAddress("An e-mail address has an @ in it, like name@example.org.")

@@ -1,6 +1,7 @@
 """The commands; each calls one function of the floor below."""
 
 import csv
+import errno
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
 from widgets.statement_files import BadFile
+from widgets.web.security import common_headers
 from widgets.web.server import Server
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -189,10 +191,16 @@ def serve(sample: bool) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    if not supervisor.is_free(host, port):
+    try:
+        supervisor.try_port(host, port)
+    except OSError as error:
         raise click.ClickException(
-            f"Something else listens on port {port} of {host}. Choose another: PORT=9000, say."
-        )
+            f"Something else listens on port {port} of {host}. Choose another port with "
+            "UNDERSIGNED_PORT, or with PORT where that is not set."
+            if error.errno == errno.EADDRINUSE
+            else f"Port {port} of “{host}” can't be used: {error.strerror or error}. HOST must be "
+            "an address of this machine, without brackets."
+        ) from None
 
 
 def _announce(settings: Settings, lines: list[tuple[str, str]]) -> None:
@@ -216,6 +224,7 @@ def web(tied: bool) -> None:
         workers=settings.web_workers,
         threads=settings.web_threads,
         request_seconds=settings.request_seconds,
+        headers=common_headers(settings.is_https),
         tied=tied,
     ).run()
 

@@ -265,6 +265,8 @@ def confirm_with_code(
     if record.tries >= TRIES or now - (record.send_at or record.asked_at) > CODE_FOR:
         return Answer.EXHAUSTED
     confirmable = _was_asked_to_confirm(session, record) and record.send_at is not None
+    if len(digits) != 6:
+        return Answer.WRONG  # a slip, and no guess
     if not links.is_code(sign_up_id, digits) or not confirmable:
         record.tries += 1
         return Answer.EXHAUSTED if record.tries >= TRIES else Answer.WRONG

@@ -6,11 +6,12 @@ the prefix, as many hosting platforms set them.
 """
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parseaddr
+from dataclasses import dataclass, fields
+from email.utils import getaddresses, parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -122,18 +123,26 @@ def from_values(values: Mapping[str, Any]) -> Settings:
 
     def text(name: str, default: str) -> str:
         value = values.get(name)
-        return default if value is None else str(value).strip()
+        if value is None:
+            return default
+        # "true" was read as JSON; a text it is all the same
+        return value.strip() if isinstance(value, str) else json.dumps(value)
 
     def number(name: str, default: Number, least: float, most: float = MOST) -> Number:
         try:
-            value = type(default)(values.get(name, default))
+            given = values.get(name, default)
+            value = type(default)(given)
+            if isinstance(given, bool) or (isinstance(given, float) and value != given):
+                raise ValueError
             if not least <= value <= most:
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
-            problems.append(f"{PREFIX}_{name} must be a number from {least:g} to {most:g}.")
+            problems.append(f"{PREFIX}_{name} must be a number from {least:g} to {most:,.0f}.")
             return default
         return value
 
+    known = {field.name.upper() for field in fields(Settings)}
+    problems += [f"{PREFIX}_{name} is not a setting." for name in values if name not in known]
     fallbacks = values.get("SECRET_KEY_FALLBACKS") or []
     if isinstance(fallbacks, str):
         fallbacks = fallbacks.split()
@@ -148,11 +157,13 @@ def from_values(values: Mapping[str, Any]) -> Settings:
 
     usual = Settings()
     port = number("PORT", usual.port, 1, 65535)
+    host = text("HOST", usual.host)
+    here = f"[{host}]" if ":" in host and is_local_host(host) else "127.0.0.1"
     settings = Settings(
         secret_key=text("SECRET_KEY", "") or None,
         secret_key_fallbacks=tuple(str(key) for key in fallbacks),
         hash_key=text("HASH_KEY", "") or None,
-        base_url=(text("BASE_URL", "") or f"http://127.0.0.1:{port}").rstrip("/"),
+        base_url=(text("BASE_URL", "") or f"http://{here}:{port}").rstrip("/"),
         database_url=text("DATABASE_URL", usual.database_url),
         instance_path=Path(text("INSTANCE_PATH", "") or usual.instance_path).absolute(),
         smtp_url=text("SMTP_URL", "") or None,
@@ -172,7 +183,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         retry_base_seconds=number("RETRY_BASE_SECONDS", usual.retry_base_seconds, 0.01),
         lease_seconds=number("LEASE_SECONDS", usual.lease_seconds, 1),
         content_check_seconds=number("CONTENT_CHECK_SECONDS", usual.content_check_seconds, 0),
-        host=text("HOST", usual.host),
+        host=host,
         port=port,
         web_workers=number("WEB_WORKERS", usual.web_workers, 1),
         web_threads=number("WEB_THREADS", usual.web_threads, 1),
@@ -225,10 +236,10 @@ def _problems(settings: Settings) -> list[str]:
         )
     if not re.match(r"memory://|valkeys?(\+\w+)?://.", settings.limit_storage):
         found.append(f"{PREFIX}_LIMIT_STORAGE must be memory:// or like valkey://host:6379.")
-    if settings.mail_from and not re.fullmatch(
-        r"[^@\s]+@[^@\s]+", parseaddr(settings.mail_from)[1]
-    ):
-        found.append(f"{PREFIX}_MAIL_FROM must be an address, with or without a name before it.")
+    if settings.mail_from and not _is_one_address(settings.mail_from):
+        found.append(f"{PREFIX}_MAIL_FROM must be one address, with or without a name before it.")
+    if settings.contact and not _is_one_address(settings.contact):
+        found.append(f"{PREFIX}_CONTACT must be an e-mail address.")
     if not re.fullmatch(r"[0-9a-f]{6}", settings.accent):
         found.append(f"{PREFIX}_ACCENT must be six hexadecimal digits, like b3261e.")
     if settings.client_limit:
@@ -236,11 +247,20 @@ def _problems(settings: Settings) -> list[str]:
             parse_many(settings.client_limit)
         except ValueError:
             found.append(f"{PREFIX}_CLIENT_LIMIT must look like 30/minute;300/hour, or be empty.")
-    if re.search(r"[;,\r\n]", settings.frame_ancestors):
-        found.append(f"{PREFIX}_FRAME_ANCESTORS must be * or origins separated by spaces.")
+    origin = r"https?://(\*\.)?[\w.-]+(:\d+)?"
+    if not re.fullmatch(rf"\*|{origin}( +{origin})*", settings.frame_ancestors):
+        found.append(
+            f"{PREFIX}_FRAME_ANCESTORS must be * or origins like https://member.example, "
+            "separated by spaces."
+        )
     if base is not None and not settings.is_local:
         found += _unsafe_in_production(settings)
     return found
+
+
+def _is_one_address(text: str) -> bool:
+    found = getaddresses([text])
+    return len(found) == 1 and re.fullmatch(r"[^@\s]+@[^@\s]+", found[0][1]) is not None
 
 
 def _parts(url: str) -> SplitResult | None:

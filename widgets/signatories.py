@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
@@ -47,19 +49,26 @@ def read_csv(data: bytes) -> Table:
     it. Empty and repeated names are passed over with a warning. Raises BadRow.
     """
     text = _decoded(data)
+    # Excel's own way to say which delimiter a table has
+    header_line = 2 if re.match(r"sep=.\r?\n", text) else 1
+    if header_line == 2:
+        text = text.split("\n", 1)[1]
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = {clean(column or "").casefold(): column for column in rows.fieldnames or ()}
     except csv.Error as error:
-        raise BadRow(1, f"not a CSV table: {error}") from None
+        raise BadRow(header_line, f"not a CSV table: {error}") from None
+    named = [clean(column).casefold() for column in rows.fieldnames or () if clean(column)]
+    if len(set(named)) < len(named):
+        raise BadRow(header_line, "two columns have the same name")
     if "name" not in columns:
-        raise BadRow(1, 'the first line must name the columns, one of them "name"')
+        raise BadRow(header_line, 'the first line must name the columns, one of them "name"')
     names: list[Name] = []
     warnings: list[tuple[int, str]] = []
     seen: dict[tuple[str, str], int] = {}
-    last_line = 1
+    last_line = header_line
     while True:
         try:
             row = next(rows, None)
@@ -67,7 +76,7 @@ def read_csv(data: bytes) -> Table:
             raise BadRow(last_line + 1, f"not a CSV table: {error}") from None
         if row is None:
             return Table(names, warnings)
-        line = last_line = rows.line_num
+        line = last_line = rows.line_num + header_line - 1
         raw = row.get(columns["name"]) or ""
         name = clean(raw)
         country = clean(row.get(columns["country"]) or "").upper() if "country" in columns else ""
@@ -93,7 +102,7 @@ def read_csv(data: bytes) -> Table:
                 f"“{country}” is not a country (two letters, ISO 3166); a name with a comma "
                 "needs quotation marks",
             )
-        if url and not url.lower().startswith(("http://", "https://")):
+        if url and not _is_web_address(url):
             warnings.append((line, f"“{url}” is not a web address; it is left out"))
             url = ""
         key = (fold(name), country)
@@ -102,6 +111,16 @@ def read_csv(data: bytes) -> Table:
             continue
         seen[key] = line
         names.append(Name(name, country or None, url or None))
+
+
+def _is_web_address(url: str) -> bool:
+    """A host and nothing that could disguise it."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.username is None
+        return named and parts.scheme in ("http", "https") and " " not in url
+    except ValueError:
+        return False
 
 
 def listed(session: Session, statement_id: int) -> list[Name]:

@@ -104,10 +104,12 @@ def read(path: Path, today: date) -> StatementFile:
 
 def _add_names(statement: StatementFile) -> None:
     path = statement.path.with_name(f"{statement.slug}.signatories.csv")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise BadFile(path, 1, "not a file")
     try:
         table = signatories.read_csv(path.read_bytes())
-    except FileNotFoundError:
-        return
     except OSError as error:
         raise BadFile(path, 1, f"can't be read: {error.strerror}") from None
     except signatories.BadRow as error:
@@ -117,6 +119,8 @@ def _add_names(statement: StatementFile) -> None:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise BadFile(path, 1, "not a file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -150,6 +154,9 @@ class _FrontMatter:
             return None
         if not isinstance(node, yaml.ScalarNode):
             raise self.fail(name, f"{name} must be a text")
+        if text.has_hidden(node.value):
+            line = self._lines[name]
+            self.warnings.append(f"{self.path}:{line}: hidden characters are taken out")
         return text.clean(node.value) or None
 
     def many(self, name: str) -> list[str]:
@@ -225,6 +232,8 @@ class _FrontMatter:
         picture_path = self.path.with_name(name)
         try:
             size = picture_path.stat().st_size
+            if not picture_path.is_file():
+                raise BadFile(self.path, line, f"{name}: not a file")
             if size > images.LARGEST_FILE:
                 raise BadFile(self.path, line, f"{name}: larger than 25 MB")
             data = picture_path.read_bytes()

@@ -88,16 +88,12 @@ def when_parent_ends(stop: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+def try_port(host: str, port: int) -> None:
+    """Raises OSError, with its reason, where no server could listen now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError:
-            return False
-    return True
+        trial.bind((host, port))
 
 
 def wait_for_port(host: str, port: int, seconds: float = 60.0) -> bool:

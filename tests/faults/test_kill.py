@@ -183,7 +183,10 @@ def test_what_is_not_http_is_refused_and_nobody_is_named(program: Start, garbage
         connection.shutdown(socket.SHUT_WR)
         answer = connection.recv(4096)
 
-    assert answer == b"" or answer.split()[1].startswith(b"4") or answer.split()[1] == b"501"
+    assert answer.split()[1].startswith(b"4") or answer.split()[1] == b"501"
+    assert b"Content-Security-Policy: default-src 'none'; script-src 'none'" in answer
+    assert b"Referrer-Policy: no-referrer" in answer
+    assert b"newsletters" not in answer  # nothing of what was sent comes back
     assert Reader(served.url).open("/healthz").status == 200
     assert "127.0.0.1" not in served.log.read_text()
 
@@ -199,3 +202,22 @@ def test_who_sends_half_a_request_is_cut_off_and_the_others_are_served(program: 
     assert time.monotonic() - begun < 15
     for connection in held:
         connection.close()
+
+
+def test_an_address_that_is_not_ours_and_a_port_that_is_taken_are_told_apart(
+    program: Start,
+) -> None:
+    elsewhere = program("serve", HOST="192.0.2.1")
+    assert elsewhere.process.wait(30) == 1
+    assert "HOST must be an address of this machine" in elsewhere.log.read_text()
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        second = program("serve", PORT=taken.getsockname()[1])
+        assert second.process.wait(30) == 1
+    assert "Something else listens on port" in second.log.read_text()
+
+
+def test_it_serves_over_ipv6_where_it_is_told_to(program: Start) -> None:
+    served = program("serve", HOST="::1")
+    served.url = f"http://[::1]:{served.port}"
+    assert "No statement yet" in Reader(served.ready().url).open("/").text

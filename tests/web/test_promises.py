@@ -47,6 +47,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.subscribed": [{"slug": "weekly"}],
         "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
         "signup.confirm_with_code": [{"slug": "weekly", "token": _token(waiting.path)}],
+        "signup.back_to_inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
         "signup.new_code": [{"slug": "weekly", "token": _token(waiting.path)}],
         "signup.confirm_page": [{"token": _link(mailbox, "confirm")}],
         "signup.confirm": [{"token": _link(mailbox, "confirm")}],

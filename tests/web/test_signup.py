@@ -127,6 +127,7 @@ def test_the_look_goes_along_from_page_to_page(reader: Reader, inbox: Callable[[
         ("a@example.org, b@example.org", "Please type one address"),
         ("a@example.org b@example.org", "Please type one address"),
         (f"{'a' * 250}@example.org", "longer than an e-mail address can be"),
+        (f"{'a' * 65}@example.org", "longer than an e-mail address can be"),
         ("anna@example.org\r\nBcc: all@example.org", "one line"),
         ("anna@example.org\0", "one line"),
         ("anna@example.org%0aBcc:x", "does not look like"),
@@ -145,6 +146,20 @@ def test_what_is_no_address_comes_back_with_a_sentence(
     assert sentence in problem(page)
     assert page.form.fields["address"] == clean(typed)
     assert page.html.startswith("<!doctype html>")
+    assert count(service, SignUp) == 0
+
+
+@pytest.mark.parametrize("raw", [b"%ff%fe@example.org", b"\xff\x00@example.org", b"a%00@b.org"])
+def test_what_is_not_utf_8_comes_back_with_a_sentence_too(
+    client: FlaskClient, reader: Reader, service: Service, raw: bytes
+) -> None:
+    token = reader.open(FORM).form.fields["token"]
+    kind = "application/x-www-form-urlencoded"
+    body = b"token=" + token.encode() + b"&address=" + raw
+    answer = client.post(FORM, data=body, content_type=kind)
+
+    assert answer.status_code == 422
+    assert "e-mail address" in answer.text.lower()
     assert count(service, SignUp) == 0
 
 
@@ -401,7 +416,7 @@ def test_after_five_wrong_codes_a_new_one_is_a_press_away(
 ) -> None:
     page = reader.sign_up("anna@example.org")
     for _ in range(5):
-        page = reader.press(page, code="12345")
+        page = reader.press(page, code="000000")
     assert page.form.buttons == ["Send a new code"]
 
     fresh = reader.press(page)

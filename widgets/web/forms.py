@@ -7,9 +7,11 @@ and says which wording of the consent it showed.
 
 import time
 from typing import Any
+from urllib.parse import parse_qsl
 
-from flask import request
+from flask import Request, request
 from flask_wtf import FlaskForm
+from werkzeug.formparser import FormDataParser
 from wtforms import StringField
 from wtforms.csrf.core import CSRF
 from wtforms.validators import ValidationError
@@ -19,6 +21,21 @@ from widgets.newsletters import Form
 
 STALE = "This page had been open for a long time. Your address is still here: please press again."
 NOT_OURS = "We could not tell that this came from our form. Please press again."
+
+
+class _ForgivingParser(FormDataParser):
+    """Reads what is not UTF-8 as the replacement character, which then stands in the field it
+    came in. Werkzeug drops the whole form, or writes %FF into the field."""
+
+    def _parse_urlencoded(
+        self, stream: Any, _mimetype: str, _length: int | None, _options: dict[str, str]
+    ) -> Any:
+        pairs = parse_qsl(stream.read().decode(errors="replace"), keep_blank_values=True)
+        return stream, self.cls(pairs), self.cls()
+
+
+class ForgivingRequest(Request):
+    form_data_parser_class = _ForgivingParser
 
 
 class FormToken(CSRF):

@@ -27,7 +27,7 @@ _FEATURES = (
     "encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "identity-credentials-get",
     "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
     "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial",
-    "storage-access", "usb", "web-share", "xr-spatial-tracking",
+    "storage-access", "usb", "xr-spatial-tracking",
 )  # fmt: skip
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in _FEATURES)
 LARGEST_POST = 64 * 1024  # bytes; the largest form of ours is far below
@@ -43,9 +43,7 @@ def install(app: Flask, service: Service) -> None:
         framed = request.path.startswith("/embed/")
         headers = response.headers
         headers.setdefault("Content-Security-Policy", _policy(settings, framed))
-        headers["Referrer-Policy"] = "no-referrer"  # addresses of ours may hold signed links
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        headers.update(common_headers(settings.is_https))
         headers.setdefault("Cache-Control", "no-store")
         shared = framed or request.path.startswith("/pictures/")
         headers["Cross-Origin-Resource-Policy"] = "cross-origin" if shared else "same-origin"
@@ -53,9 +51,19 @@ def install(app: Flask, service: Service) -> None:
         # not show at all, and our links carry noopener anyway.
         if not framed:
             headers["X-Frame-Options"] = "DENY"
-        if settings.is_https:
-            headers["Strict-Transport-Security"] = "max-age=63072000"
         return response
+
+
+def common_headers(is_https: bool) -> dict[str, str]:
+    """What stands on every answer, those that never reach the application too."""
+    headers = {
+        "Referrer-Policy": "no-referrer",  # addresses of ours may hold signed links
+        "X-Content-Type-Options": "nosniff",
+        "Permissions-Policy": PERMISSIONS_POLICY,
+    }
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=63072000"
+    return headers
 
 
 def _policy(settings: Settings, framed: bool) -> str:

@@ -7,11 +7,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
+from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from widgets.supervisor import when_parent_ends
@@ -20,19 +21,27 @@ TO_READ = 6  # times as long as a client may take to send, it may take in all
 MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
 
 
-class Discreet(Logger):  # type: ignore[misc]
-    """gunicorn's log without what it would tell of readers: their address, and the paths they
-    asked for, which may be signed links."""
-
-    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        if msg.startswith("Invalid request"):
-            msg, args = "something that is not a valid request was answered with an error", ()
-        super().warning(msg, *args, **kwargs)
-
-    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        if msg.startswith("Error handling request"):
-            msg, args = "a request failed outside the application", ()
-        super().exception(msg, *args, **kwargs)
+REFUSALS: dict[type[Exception], HTTPStatus] = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.ParseException: HTTPStatus.BAD_REQUEST,
+}
+REFUSAL = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>{phrase}</title>
+</head>
+<body>
+<h1>We could not answer this</h1>
+<p>{phrase}. Please go back and try again.</p>
+</body>
+</html>
+"""
 
 
 class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -40,6 +49,29 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
     half-sent requests would hold them all, so whoever is too slow is cut off."""
 
     request_seconds = 20.0
+    headers: ClassVar[dict[str, str]] = {}
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answers what is no valid request in our own way: gunicorn would log who sent it, and
+        send back what was sent, which may be a signed link."""
+        status = next(
+            (status for kind, status in REFUSALS.items() if isinstance(exc, kind)),
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.error("a request failed outside the application", exc_info=exc)
+        body = REFUSAL.format(phrase=status.phrase).encode()
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Content-Security-Policy": "default-src 'none'; script-src 'none'; base-uri 'none'",
+            "Cache-Control": "no-store",
+            "Connection": "close",
+            **self.headers,
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with contextlib.suppress(OSError):
+            client.sendall(f"HTTP/1.1 {status} {status.phrase}\r\n{head}\r\n".encode() + body)
 
     def init_process(self) -> None:
         self._begun: dict[Any, float] = {}
@@ -68,7 +100,8 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
 class Server(BaseApplication):  # type: ignore[misc]
     """Serves what `load` returns, made anew in each worker process.
 
-    request_seconds: in which a client must have sent its request.
+    request_seconds: in which a client must have sent its request. headers: of answers that the
+    application doesn't give.
     tied: stop when standard input ends, that is when the process that started us is gone,
     however it went.
     """
@@ -81,10 +114,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         workers: int,
         threads: int,
         request_seconds: float = ImpatientWorker.request_seconds,
+        headers: dict[str, str] | None = None,
         tied: bool = False,
     ) -> None:
         self._make = make
-        worker = type("Worker", (ImpatientWorker,), {"request_seconds": request_seconds})
+        own = {"request_seconds": request_seconds, "headers": headers or {}}
+        worker = type("Worker", (ImpatientWorker,), own)
         self._options: dict[str, Any] = {
             "bind": [bind],
             "workers": workers,
@@ -94,7 +129,6 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 15,
             "accesslog": None,  # it would hold the addresses of readers
             "loglevel": "warning",
-            "logger_class": Discreet,
             "control_socket_disable": True,
             # heartbeats in memory: a slow disk must not look like a dead worker
             "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,

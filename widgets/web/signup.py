@@ -100,6 +100,13 @@ def confirm_with_code(slug: str, token: str) -> AnyResponse:
     return _inbox(slug, token, problem, 422, typed, exhausted=answer is Answer.EXHAUSTED)
 
 
+@blueprint.get("/embed/newsletters/<slug:slug>/inbox/<token>/again")
+def back_to_inbox(slug: str, token: str) -> AnyResponse:
+    """Where a reload leads after a new code could not be sent."""
+    service().links.read_inbox(token)
+    return redirect(f"/embed/newsletters/{slug}/inbox/{token}{asked_look().frame_query()}", 303)
+
+
 @blueprint.post("/embed/newsletters/<slug:slug>/inbox/<token>/again")
 def new_code(slug: str, token: str) -> AnyResponse:
     made = service().links.read_inbox(token)
