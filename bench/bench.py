@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.actors import Program, Reader, Relay, free_port, wait_until  # noqa: E402
-from widgets import newsletters  # noqa: E402
+from widgets import newsletters, records  # noqa: E402
 from widgets import settings as setting_values  # noqa: E402
 from widgets.addresses import parse  # noqa: E402
 from widgets.service import Service, open_service  # noqa: E402
@@ -208,7 +208,7 @@ def prepare(service: Service, rounds: int) -> None:
             address = parse(f"{state}{number}@bench.example.org")
             with service.database.writing() as session:
                 if state == "suppressed":
-                    newsletters.suppress(session, service.hasher, address, "bench", now)
+                    records.suppress(session, service.hasher, address, "bench", now)
                     continue
                 made = newsletters.sign_up(
                     session,

@@ -13,8 +13,7 @@ ROOT = Path(__file__).parent.parent
 TOP = ("widgets.web",)
 WIRING = ("widgets", "widgets.cli")  # they open all rooms
 HTTP = ("flask", "flask_wtf", "werkzeug", "wtforms", "gunicorn")
-# Flask reads the environment for the settings, and shows the sample's own page.
-MAY_KNOW_FLASK = ("widgets.settings", "widgets.sample")
+MAY_KNOW_FLASK = ("widgets.settings",)  # it reads the environment for them
 
 
 def modules() -> dict[str, Path]:

@@ -14,10 +14,11 @@ from flask import Flask
 
 from tests.actors import Reader
 from tests.browser.conftest import STATES, TOOLS, Desk, missing, write_statements
-from widgets import sample, statements
+from widgets import statements
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 from widgets.settings import Settings
+from widgets.web.sample import member_site
 
 # Goes along, to show that the checker would have told.
 WRONG = '<!doctype html><html lang="en"><title>Wrong</title><p id="a b">Wrong</p></html>'
@@ -101,8 +102,8 @@ def test_every_page_in_every_state_is_valid_html(
     documents["mailbox"] = mailbox.html
     letters = set(re.findall(r'href="(/mailbox/[^"]+)"', mailbox.html))
     documents |= {letter: desk.reader.open(letter).html for letter in letters}
-    member_site = sample.member_site(settings).test_client()  # type: ignore[attr-defined]
-    documents["a member's site"] = Reader(member_site).open("/").html
+    member = member_site(settings).test_client()  # type: ignore[attr-defined]
+    documents["a member's site"] = Reader(member).open("/").html
 
     assert len(letters) > 5
     assert check(documents | {"wrong": WRONG}) == [COMPLAINT]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from widgets import newsletters
+from widgets import newsletters, records
 from widgets.addresses import Address, parse
 from widgets.links import CODE_FOR
 from widgets.models import (
@@ -85,7 +85,7 @@ class Desk:
 
     def suppress(self, address: str = ANNA) -> None:
         with self.service.database.writing() as session:
-            newsletters.suppress(session, self.service.hasher, parse(address), "test", self.now)
+            records.suppress(session, self.service.hasher, parse(address), "test", self.now)
 
     def become(self, sign_up: uuid.UUID, state: State) -> None:
         with self.service.database.writing() as session:
@@ -114,7 +114,7 @@ class Desk:
 
     def forget(self) -> int:
         with self.service.database.writing() as session:
-            return newsletters.forget(session, self.now)
+            return records.forget(session, self.now)
 
 
 @pytest.fixture
@@ -563,8 +563,8 @@ def test_the_export_tells_who_when_where_and_to_what_words(desk: Desk) -> None:
     desk.sign_up("ben@example.org")
     with desk.service.database.reading() as session:
         words = newsletters.form(session, "weekly").consent_text
-        rows = list(newsletters.exported(session, "weekly", State.CONFIRMED))
-        everybody = list(newsletters.exported(session, "weekly", None))
+        rows = list(records.exported(session, "weekly", State.CONFIRMED))
+        everybody = list(records.exported(session, "weekly", None))
 
     assert rows == [
         {
@@ -586,7 +586,7 @@ def test_the_export_leaves_out_who_was_erased(desk: Desk) -> None:
     desk.sign_up()
     desk.suppress()
     with desk.service.database.reading() as session:
-        assert list(newsletters.exported(session, "weekly", None)) == []
+        assert list(records.exported(session, "weekly", None)) == []
 
 
 def test_the_form_shows_the_newest_wording_and_evidence_points_at_the_one_agreed_to(

@@ -13,7 +13,16 @@ import click
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import addresses, create_app, logs, members, newsletters, statements, supervisor
+from widgets import (
+    addresses,
+    create_app,
+    logs,
+    members,
+    newsletters,
+    records,
+    statements,
+    supervisor,
+)
 from widgets import sample as sample_network
 from widgets import settings as setting_values
 from widgets import worker as delivery_worker
@@ -22,6 +31,7 @@ from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
 from widgets.statement_files import BadFile
+from widgets.web.sample import member_site
 from widgets.web.security import common_headers
 from widgets.web.server import Server
 
@@ -126,7 +136,7 @@ def suppress(address: str) -> None:
     except addresses.BadAddress as error:
         raise click.ClickException(str(error)) from None
     with service.database.writing() as session:
-        newsletters.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
+        records.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
     click.echo("Nothing will be sent there again.")
 
 
@@ -149,12 +159,12 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             raise click.ClickException(
                 f"There is no newsletter “{newsletter}”, only: {', '.join(known)}."
             )
-        rows = newsletters.exported(session, newsletter, state)
+        rows = records.exported(session, newsletter, state)
         if form == "ndjson":
             for row in rows:
                 click.echo(json.dumps(row, ensure_ascii=False))
             return
-        table = csv.DictWriter(sys.stdout, newsletters.EXPORTED, lineterminator="\n")
+        table = csv.DictWriter(sys.stdout, records.EXPORTED, lineterminator="\n")
         table.writeheader()
         for row in rows:
             table.writerow({name: _no_formula(value) for name, value in row.items()})
@@ -246,7 +256,7 @@ def sample_site(tied: bool) -> None:
     """A member's site on another origin, with the widgets as a member pastes them."""
     settings = _settings()
     Server(
-        lambda: sample_network.member_site(settings),
+        lambda: member_site(settings),
         bind=f"127.0.0.1:{sample_network.site_port(settings)}",
         workers=1,
         threads=4,

@@ -5,12 +5,11 @@ nobody learns from it who is subscribed. Only the mail differs, and only its own
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, text, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from widgets import outbox
@@ -28,11 +27,9 @@ from widgets.models import (
     Subscription,
     Suppression,
 )
-from widgets.models.database import insert
+from widgets.models.database import insert, one_at_a_time
 
 TRIES = 5  # of one code
-FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
-FORGET_VOID_AFTER = timedelta(days=2)
 LONGEST_WAIT = timedelta(hours=12)  # for the turn of one's domain; after that, no mail at all
 
 
@@ -169,7 +166,7 @@ def _asked(
     lang: str,
     now: datetime,
 ) -> uuid.UUID:
-    _one_at_a_time(session, person.mailbox)
+    one_at_a_time(session, person.mailbox)
     suppressed = bool(session.scalar(select(exists().where(Suppression.key == person.key))))
     newsletter_id = session.scalar(
         select(ConsentText.newsletter_id).where(ConsentText.id == consent_text_id)
@@ -319,99 +316,6 @@ def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
     return record.subscription.newsletter if record else None
 
 
-def suppress(
-    session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
-) -> None:
-    """Never writes to this address again. Of it, only the keyed hash is kept: what it was
-    subscribed to, its consents and its mail are deleted with it."""
-    key = hasher.address(address)
-    _one_at_a_time(session, hasher.mailbox(address))
-    session.merge(Suppression(key=key, reason=reason, created_at=now))
-    session.execute(delete(Subscriber).where(Subscriber.key == key))
-
-
-EXPORTED = ("address", "state", "since", "site", "lang", "consent", "asked_at", "confirmed_at",
-            "method")  # fmt: skip
-
-
-def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[str, str | None]]:
-    """Who subscribes to a newsletter (those whose address we still have), in a stable order, with
-    the evidence of the latest consent. Times are ISO 8601 in UTC."""
-    latest = (
-        select(func.max(Consent.id))
-        .where(Consent.subscription_id == Subscription.id)
-        .correlate(Subscription)
-        .scalar_subquery()
-    )
-    query = (
-        select(Subscriber, Subscription, Consent, ConsentText)
-        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
-        .join(Newsletter, Newsletter.id == Subscription.newsletter_id)
-        .outerjoin(Consent, Consent.id == latest)
-        .outerjoin(ConsentText, ConsentText.id == Consent.consent_text_id)
-        .where(Newsletter.slug == slug, Subscriber.address.is_not(None))
-        .order_by(Subscription.created_at, Subscription.id)
-        .execution_options(yield_per=1000)
-    )
-    if state:
-        query = query.where(Subscription.state == state)
-    for subscriber, subscription, consent, wording in session.execute(query):
-        yield {
-            "address": subscriber.address,
-            "state": subscription.state,
-            "since": subscription.changed_at.isoformat(timespec="seconds"),
-            "site": consent.site if consent else None,
-            "lang": consent.lang if consent else None,
-            "consent": wording.text if wording else None,
-            "asked_at": consent.asked_at.isoformat(timespec="seconds") if consent else None,
-            "confirmed_at": consent.given_at.isoformat(timespec="seconds") if consent else None,
-            "method": consent.method if consent else None,
-        }
-
-
-def forget(session: Session, now: datetime) -> int:
-    """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
-    sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
-    session.execute(
-        delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
-    )
-    long_ago = now - FORGET_UNCONFIRMED_AFTER
-    _delete_unless_in_use(
-        session,
-        Subscription,
-        Subscription.state.in_((State.PENDING, State.UNSUBSCRIBED)),
-        Subscription.created_at < long_ago,
-        ~exists().where(Consent.subscription_id == Subscription.id),
-        ~exists().where(SignUp.subscription_id == Subscription.id, SignUp.asked_at >= long_ago),
-    )
-    return _delete_unless_in_use(
-        session,
-        Subscriber,
-        Subscriber.created_at < now - FORGET_VOID_AFTER,
-        ~exists().where(Subscription.subscriber_id == Subscriber.id),
-    )
-
-
-def _delete_unless_in_use(
-    session: Session, model: type[Subscriber] | type[Subscription], *stale: ColumnElement[bool]
-) -> int:
-    """Deletes the rows that are stale; how many. A sign-up under way holds its rows: they are
-    passed over. One that has just ended is seen by the second look, under our lock."""
-    held = session.scalars(select(model.id).where(*stale).with_for_update(skip_locked=True)).all()
-    gone = session.scalars(
-        delete(model).where(model.id.in_(held), *stale).returning(model.id),
-        execution_options={"synchronize_session": False},
-    )
-    return len(gone.all())
-
-
-def _one_at_a_time(session: Session, whose: str) -> None:
-    """Sign-ups for one mailbox (or domain, by their hashes) wait for each other, or two could
-    both be the last one allowed. SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(whose[:15], 16)})
-
-
 def _mailed_since(session: Session, mailbox: str, since: datetime) -> int:
     query = select(func.count()).where(
         SignUp.mailbox == mailbox, SignUp.send_at.is_not(None), SignUp.asked_at > since
@@ -422,7 +326,7 @@ def _mailed_since(session: Session, mailbox: str, since: datetime) -> int:
 def _turn_of_domain(session: Session, domain: str, limits: Limits, now: datetime) -> datetime:
     """When this domain may be written to once more: an hour after its per_domain-th latest mail,
     so that no hour has more."""
-    _one_at_a_time(session, domain)
+    one_at_a_time(session, domain)
     earlier = session.scalar(
         select(SignUp.send_at)
         .where(SignUp.domain == domain, SignUp.send_at.is_not(None))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import newsletters, outbox
+from widgets import outbox, records
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -33,7 +33,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 if time.monotonic() - tidied > TIDY_EVERY:
                     tidied = time.monotonic()
                     with service.database.writing() as session:
-                        newsletters.forget(session, datetime.now(UTC))
+                        records.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from tests.actors import Page, Reader, Relay, free_port, quiet_port
-from widgets import links, newsletters
+from widgets import links, newsletters, records
 from widgets.addresses import parse
 from widgets.delivery import deliver_due, transport
 from widgets.models import Consent, Database, Message, SignUp, State, Subscriber, Subscription
@@ -567,7 +567,7 @@ def test_every_address_gets_the_same_answer(
     reader.press(reader.open(inbox().path("unsubscribe")))
     with service.database.writing() as session:
         suppressed = parse("suppressed@example.org")
-        newsletters.suppress(session, hasher, suppressed, "test", datetime.now(UTC))
+        records.suppress(session, hasher, suppressed, "test", datetime.now(UTC))
     answers = set()
     for who in ("new", "pending", "confirmed", "left", "suppressed"):
         page = reader.sign_up(f"{who}@example.org")

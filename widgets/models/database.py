@@ -110,6 +110,13 @@ def insert(session: Session, model: type[Any]) -> Any:
     return sqlite_dialect.insert(model)
 
 
+def one_at_a_time(session: Session, whose: str) -> None:
+    """Transactions that name the same mailbox (or domain, by their hexadecimal hashes) wait for
+    each other, or two could both be the last one allowed. SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(whose[:15], 16)})
+
+
 def _alembic(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

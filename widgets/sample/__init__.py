@@ -1,18 +1,12 @@
-"""An invented network, to try everything with: its statements, and one of its members' sites.
+"""An invented network, to try everything with: its statements, and a member of it.
 
 The organisations, people and events in it do not exist.
 """
 
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-from flask import Flask, render_template
 
 from widgets import members, statements
-from widgets.letters import template_folder
 from widgets.service import Service
 from widgets.settings import Settings
 
@@ -46,20 +40,3 @@ def site_port(settings: Settings) -> int:
 def site_url(settings: Settings) -> str:
     """Another origin, and another site, than 127.0.0.1: as foreign as a member's own domain."""
     return f"http://localhost:{site_port(settings)}/"
-
-
-def member_site(settings: Settings) -> Callable[..., Iterable[bytes]]:
-    """The member's site: one plain page, which knows nothing of us but the snippets."""
-    app = Flask("sample", template_folder=template_folder(), static_folder=None)
-
-    @app.get("/")
-    def page() -> str:
-        values: dict[str, Any] = {
-            "widgets": settings.base_url,
-            "statement": SHOWN,
-            "site": MEMBER,
-            "host": urlsplit(settings.base_url).netloc,
-        }
-        return render_template("sample/member.html", **values)
-
-    return app

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from widgets import newsletters, text
+from widgets import records, text
 from widgets.models import Image
 from widgets.web import service, styles
 from widgets.web.parameters import Look
@@ -27,7 +27,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         base_url=settings.base_url,
         contact=settings.contact,
-        forget_days=newsletters.FORGET_UNCONFIRMED_AFTER.days,
+        forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
         on_trial=settings.smtp_url is None,
         page_style=page_style,

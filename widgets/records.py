@@ -1,0 +1,110 @@
+"""What we keep of people: taken out for those who need it, kept as long as it must be, erased.
+
+`newsletters` is how it comes in.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from widgets.addresses import Address, Hasher
+from widgets.models import (
+    Consent,
+    ConsentText,
+    Newsletter,
+    SignUp,
+    State,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
+from widgets.models.database import one_at_a_time
+
+FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
+FORGET_VOID_AFTER = timedelta(days=2)
+EXPORTED = ("address", "state", "since", "site", "lang", "consent", "asked_at", "confirmed_at",
+            "method")  # fmt: skip
+
+
+def suppress(
+    session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
+) -> None:
+    """Never writes to this address again. Of it, only the keyed hash is kept: what it was
+    subscribed to, its consents and its mail are deleted with it."""
+    key = hasher.address(address)
+    one_at_a_time(session, hasher.mailbox(address))
+    session.merge(Suppression(key=key, reason=reason, created_at=now))
+    session.execute(delete(Subscriber).where(Subscriber.key == key))
+
+
+def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[str, str | None]]:
+    """Who subscribes to a newsletter (those whose address we still have), in a stable order, with
+    the evidence of the latest consent. Times are ISO 8601 in UTC."""
+    latest = (
+        select(func.max(Consent.id))
+        .where(Consent.subscription_id == Subscription.id)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+    query = (
+        select(Subscriber, Subscription, Consent, ConsentText)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .join(Newsletter, Newsletter.id == Subscription.newsletter_id)
+        .outerjoin(Consent, Consent.id == latest)
+        .outerjoin(ConsentText, ConsentText.id == Consent.consent_text_id)
+        .where(Newsletter.slug == slug, Subscriber.address.is_not(None))
+        .order_by(Subscription.created_at, Subscription.id)
+        .execution_options(yield_per=1000)
+    )
+    if state:
+        query = query.where(Subscription.state == state)
+    for subscriber, subscription, consent, wording in session.execute(query):
+        yield {
+            "address": subscriber.address,
+            "state": subscription.state,
+            "since": subscription.changed_at.isoformat(timespec="seconds"),
+            "site": consent.site if consent else None,
+            "lang": consent.lang if consent else None,
+            "consent": wording.text if wording else None,
+            "asked_at": consent.asked_at.isoformat(timespec="seconds") if consent else None,
+            "confirmed_at": consent.given_at.isoformat(timespec="seconds") if consent else None,
+            "method": consent.method if consent else None,
+        }
+
+
+def forget(session: Session, now: datetime) -> int:
+    """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
+    sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
+    session.execute(
+        delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
+    )
+    long_ago = now - FORGET_UNCONFIRMED_AFTER
+    _delete_unless_in_use(
+        session,
+        Subscription,
+        Subscription.state.in_((State.PENDING, State.UNSUBSCRIBED)),
+        Subscription.created_at < long_ago,
+        ~exists().where(Consent.subscription_id == Subscription.id),
+        ~exists().where(SignUp.subscription_id == Subscription.id, SignUp.asked_at >= long_ago),
+    )
+    return _delete_unless_in_use(
+        session,
+        Subscriber,
+        Subscriber.created_at < now - FORGET_VOID_AFTER,
+        ~exists().where(Subscription.subscriber_id == Subscriber.id),
+    )
+
+
+def _delete_unless_in_use(
+    session: Session, model: type[Subscriber] | type[Subscription], *stale: ColumnElement[bool]
+) -> int:
+    """Deletes the rows that are stale; how many. A sign-up under way holds its rows: they are
+    passed over. One that has just ended is seen by the second look, under our lock."""
+    held = session.scalars(select(model.id).where(*stale).with_for_update(skip_locked=True)).all()
+    gone = session.scalars(
+        delete(model).where(model.id.in_(held), *stale).returning(model.id),
+        execution_options={"synchronize_session": False},
+    )
+    return len(gone.all())
