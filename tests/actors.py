@@ -183,7 +183,6 @@ class Relay:
     port: int = 0
     answers: list[str | Callable[[Envelope], str | None]] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
-    _connections: dict[int, int] = field(default_factory=dict)
 
     def __enter__(self) -> "Relay":
         relay = self

@@ -4,7 +4,6 @@
 """
 
 import itertools
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -212,8 +211,3 @@ def seed() -> Path:
     if not SEED.is_dir():
         pytest.skip("the real statement (../shared/seed) is not here")
     return SEED
-
-
-@pytest.fixture
-def in_ci() -> bool:
-    return bool(os.environ.get("CI"))

@@ -1,7 +1,6 @@
 """The mails themselves, written when they are sent: only then do their links and codes exist."""
 
 import uuid
-from datetime import datetime
 from email import message_from_string
 from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
@@ -115,11 +114,6 @@ def _check(mail: EmailMessage, address: str) -> None:
 def addressee(mail: EmailMessage) -> str:
     """The one address a composed mail is for."""
     return str(mail["To"].addresses[0].addr_spec)
-
-
-def sent_at(mail: EmailMessage) -> datetime:
-    when: datetime = mail["Date"].datetime
-    return when
 
 
 def _set_text(mail: EmailMessage, text: str) -> None:

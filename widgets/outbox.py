@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from widgets.models import Message, MessageState
@@ -135,12 +135,6 @@ def release_of_the_dead(session: Session) -> int:
         .returning(Message.id)
     )
     return len(given_back.all())
-
-
-def waiting(session: Session) -> int:
-    """How many messages are still to be delivered."""
-    query = select(func.count()).where(Message.state == MessageState.WAITING)
-    return session.scalar(query) or 0
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -193,3 +193,29 @@ def test_many_readers_at_once_are_all_served(app: Flask) -> None:
         thread.join()
 
     assert answers == [200] * 40
+
+
+def test_a_database_that_hangs_holds_up_one_reader_and_no_more(app: Flask) -> None:
+    hanging, released = threading.Event(), threading.Event()
+    hangs = False
+
+    def version() -> int:
+        if hangs:
+            hanging.set()
+            released.wait(20)
+        return 1
+
+    kept = PageCache(app.wsgi_app.__dict__["_app"], version, 0)
+    app.wsgi_app = kept  # type: ignore[method-assign]
+    app.test_client().get(CARD)
+    hangs = True
+    held = threading.Thread(target=lambda: app.test_client().get(CARD))
+    held.start()
+    assert hanging.wait(10)
+
+    try:
+        assert app.test_client().get(CARD).status_code == 200
+        assert held.is_alive()
+    finally:
+        released.set()
+        held.join(10)

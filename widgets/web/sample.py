@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, render_template
 
@@ -21,7 +20,6 @@ def member_site(settings: Settings) -> Callable[..., Iterable[bytes]]:
             "widgets": settings.base_url,
             "statement": SHOWN,
             "site": MEMBER,
-            "host": urlsplit(settings.base_url).netloc,
         }
         return render_template("sample/member.html", **values)
 

@@ -27,8 +27,13 @@ REFUSALS: dict[type[Exception], HTTPStatus] = {
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
     errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.ParseException: HTTPStatus.BAD_REQUEST,
 }
+REFUSAL_POLICY = (
+    "default-src 'none'; script-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 REFUSAL = """<!doctype html>
 <html lang="en">
 <head>
@@ -64,7 +69,7 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Length": str(len(body)),
-            "Content-Security-Policy": "default-src 'none'; script-src 'none'; base-uri 'none'",
+            "Content-Security-Policy": REFUSAL_POLICY,
             "Cache-Control": "no-store",
             "Connection": "close",
             **self.headers,
