@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from widgets import records, text
+from widgets import languages, records, text
 from widgets.models import Image
 from widgets.web import service, styles
 from widgets.web.parameters import Look
@@ -15,6 +15,10 @@ def install(app: Flask) -> None:
     settings = app.extensions["undersigned"].settings
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        languages.gettext, languages.ngettext, newstyle=True, pgettext=languages.pgettext
+    )
     app.jinja_env.filters.update(
         blocks=text.blocks,
         clean=text.clean,
