@@ -150,6 +150,16 @@ def lede(markdown: str) -> str:
     return next((b.text for b in blocks(markdown) if b.kind == "paragraph"), "")
 
 
+def opening(markdown: str, most: int = 1800) -> list[str]:
+    """How a text begins, as plain paragraphs: about so many characters, for where a card has room
+    for more than the first paragraph. Headings and rules are left out."""
+    found: list[str] = []
+    for block in blocks(markdown):
+        if block.text and block.kind != "heading" and sum(map(len, found)) < most:
+            found.append(block.text)
+    return found
+
+
 @dataclass(frozen=True)
 class Doubt:
     """Something in a text that will not be shown as its writer meant it. line: from 1."""

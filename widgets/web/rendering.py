@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
         direction=text.direction,
         lede=text.lede,
         long_date=text.long_date,
+        opening=text.opening,
         unquoted=text.unquoted,
         thousands=lambda number: f"{number:,}",
     )
