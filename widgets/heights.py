@@ -299,7 +299,7 @@ class _Layout:
         key = (face.font, face.size)
         if key not in owner.shaped:
             runs = list(_runs(children, face, keep))
-            if "pull" in owner.classes or owner.tag == "p" and self._is_pull(owner):
+            if "pull" in owner.classes or (owner.tag == "p" and self._is_pull(owner)):
                 runs = [Run("“", face.font, face.size), *runs, Run("”", face.font, face.size)]
             owner.shaped[key] = typesetting.paragraph(runs, owner.lang)
         return owner.shaped[key].lines(width)

@@ -191,11 +191,10 @@ def _joined(runs: Iterable[Run]) -> tuple[str, list[Run]]:
     owners: list[Run] = []
     for run in runs:
         for character in re.sub(r"[ \t]*\n[ \t]*", "\n", run.text):
-            if character in " \t":
-                if not text or text[-1] in " \n":
-                    continue
-                character = " "
-            text.append(character)
+            blank = character in " \t"
+            if blank and (not text or text[-1] in " \n"):
+                continue
+            text.append(" " if blank else character)
             owners.append(run)
     while text and text[-1] in " \n":
         text.pop()
