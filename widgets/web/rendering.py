@@ -22,6 +22,7 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        hyphenated=text.hyphenated,
         lede=text.lede,
         long_date=lambda day: text.long_date(day, languages.spoken()),
         opening=text.opening,
