@@ -20,6 +20,7 @@ MEASURE = 608  # of running text: 38rem
 STACKED = ("km", "my")  # languages whose letters are stacked, and whose lines are further apart
 
 _VOID = {"br", "hr", "img", "input", "link", "meta", "source"}
+_OUT_OF_FLOW = {"leave-empty", "open"}
 _INLINE = {"a", "b", "bdi", "code", "em", "i", "span", "strong", "time"}
 
 
@@ -149,7 +150,7 @@ class _Layout:
         return [
             child
             for child in node.elements()
-            if not child.hidden and "leave-empty" not in child.classes
+            if not child.hidden and not child.classes & _OUT_OF_FLOW
         ]
 
     def _stack(self, node: Node, width: float, face: _Face) -> tuple[float, float, float]:
