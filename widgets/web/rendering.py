@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
+from widgets.statements import Shown
 from widgets.web import service, styles
 from widgets.web.parameters import Look
 
@@ -23,6 +24,7 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        language_name=text.language_name,
         lede=text.lede,
         long_date=text.long_date,
         unquoted=text.unquoted,
@@ -38,6 +40,7 @@ def install(app: Flask) -> None:
         picture_url=picture_url,
         quote_place=quote_place,
         snippet=snippet,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
@@ -52,6 +55,13 @@ def page_style() -> Any:
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
+
+
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
 
 
 def snippet(path: str, title: str, height: int) -> str:
