@@ -22,7 +22,7 @@ _VALID = {
     "page": re.compile(r"[1-9][0-9]{0,3}"),
     "site": re.compile(SLUG),
     "theme": re.compile(r"light|dark"),  # "auto" is what there is without it
-    "view": re.compile(r"full"),  # "compact" likewise
+    "view": re.compile(r"compact|full"),
 }
 
 
@@ -31,14 +31,15 @@ _LONGEST = {"like": LONGEST_STATEMENT}
 
 @dataclass(frozen=True)
 class Look:
-    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. topic,
-    country (ISO 3166) and like (a slug): which statements."""
+    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. view: empty:
+    the usual one, which is compact for a card and full for a list. topic, country (ISO 3166) and
+    like (a slug): which statements."""
 
     theme: str = "auto"
     accent: str = ""
     lang: str = ""
     site: str = ""
-    view: str = "compact"
+    view: str = ""
     page: int = 1
     q: str = ""
     topic: str = ""

@@ -3,12 +3,11 @@
 from typing import Any
 
 from flask import Flask
-from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
 from widgets.statements import Shown
-from widgets.web import service, styles
+from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -24,11 +23,13 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
-        language_name=text.language_name,
+        hyphenated=text.hyphenated,
         lede=text.lede,
-        long_date=text.long_date,
+        long_date=lambda day: text.long_date(day, languages.spoken()),
+        opening=text.opening,
+        own_name=languages.own_name,
         unquoted=text.unquoted,
-        thousands=lambda number: f"{number:,}",
+        thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
         base_url=settings.base_url,
@@ -39,7 +40,9 @@ def install(app: Flask) -> None:
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
-        snippet=snippet,
+        rules=styles.inline_css,
+        snippet=snippets.snippet,
+        spoken=languages.spoken,
         statement_path=statement_path,
         widget_style=widget_style,
     )
@@ -62,17 +65,6 @@ def statement_path(statement: Shown, lang: str | None = None) -> str:
     lang = lang or statement.lang
     path = f"/statements/{statement.slug}"
     return path if lang == statement.original_lang else f"{path}?lang={lang}"
-
-
-def snippet(path: str, title: str, height: int) -> str:
-    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
-    return str(
-        Markup(
-            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
-            'loading="lazy" referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(service().settings.url(path), title, height)
-    )
 
 
 def quote_place(blocks: list[text.Block]) -> int:
