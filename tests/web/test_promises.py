@@ -56,6 +56,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
         "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
         "pages.statement": [{"slug": "river-gate"}],
+        "snippets.of_statement": [{"slug": "river-gate"}],
         "pages.picture": [
             {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
         ],
