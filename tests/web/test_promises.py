@@ -54,6 +54,10 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
         "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
         "pages.statement": [{"slug": "river-gate"}],
+        "oembed.provider": [
+            {"url": "http://127.0.0.1:8000/statements/river-gate", "format": form}
+            for form in ("json", "xml")
+        ],
         "pages.picture": [
             {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
         ],

@@ -1,6 +1,7 @@
 """What templates can say: the filters and names they share."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask
 from markupsafe import Markup
@@ -33,6 +34,7 @@ def install(app: Flask) -> None:
         contact=settings.contact,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
+        oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
@@ -52,6 +54,12 @@ def page_style() -> Any:
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def snippet(path: str, title: str, height: int) -> str:
