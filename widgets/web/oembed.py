@@ -24,7 +24,8 @@ from widgets.web import parameters, rendering, service
 
 blueprint = Blueprint("oembed", __name__)
 
-WIDTH = 600  # CSS pixels of a frame, where no less is asked for
+WIDTH = 600  # CSS pixels of a frame, where nothing is asked for
+WIDEST = 1200  # CSS pixels that a frame takes up, however much it may
 LARGEST = 10_000  # CSS pixels that may be asked for
 LONGEST_URL = 2_000  # characters
 WIDEST_THUMBNAIL = 1200  # pixels, where no less is asked for
@@ -160,7 +161,7 @@ def _widget(session: Session, ours: SplitResult) -> Widget:
 
 def _answer(widget: Widget, limits: Limits) -> dict[str, str | int]:
     settings = service().settings
-    width = min(limits.width or WIDTH, WIDTH)
+    width = min(limits.width or WIDTH, WIDEST)
     height = min(_height(widget.path, width), limits.height or LARGEST)
     return {
         "version": "1.0",
@@ -170,21 +171,26 @@ def _answer(widget: Widget, limits: Limits) -> dict[str, str | int]:
         "provider_url": settings.url("/"),
         "cache_age": CACHE_AGE,
         **(_thumbnail(widget.image, limits) if widget.image else {}),
-        "html": _frame(settings.url(widget.path), widget.title, width, height),
+        "html": _frame(settings.url(widget.path), widget.title, height),
         "width": width,
         "height": height,
     }
 
 
-def _frame(url: str, title: str, width: int, height: int) -> str:
-    """A bare frame. Nothing may stand before it: WordPress hides a frame that follows a quotation
-    until a script in it sends word, and ours has none. It drops `style`, hence `frameborder`."""
+def _frame(url: str, title: str, height: int) -> str:
+    """A bare frame, made to come through WordPress, which takes most attributes away.
+
+    Nothing may stand before it: WordPress hides a frame that follows a quotation until a script
+    in it sends word, and ours has none. `style` would be dropped, hence `frameborder`, and hence
+    `width`: a number would make the page of a phone scroll sideways where the theme doesn't see
+    to it, as block themes don't in classic posts. So the frame fills the room it was asked for.
+    """
     return str(
         Markup(
-            '<iframe src="{}" title="{}" width="{}" height="{}" frameborder="0" loading="lazy" '
+            '<iframe src="{}" title="{}" width="100%" height="{}" frameborder="0" loading="lazy" '
             'referrerpolicy="no-referrer" '
             'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(url, title, width, height)
+        ).format(url, title, height)
     )
 
 
