@@ -52,6 +52,11 @@ def known(tag: str) -> str | None:
     return primary if primary in LANGUAGES else None
 
 
+def N_(message: str) -> str:  # noqa: N802 (the name that gettext gives it)
+    """Marks a constant whose words are looked up later, where it is said."""
+    return message
+
+
 def gettext(message: str, **values: object) -> str:
     """The words for an English message, with %(name)s filled in from values."""
     said = _words(spoken()).gettext(message)

@@ -25,9 +25,10 @@ def install(app: Flask) -> None:
         clean=text.clean,
         direction=text.direction,
         lede=text.lede,
-        long_date=text.long_date,
+        long_date=lambda day: text.long_date(day, languages.spoken()),
+        opening=text.opening,
         unquoted=text.unquoted,
-        thousands=lambda number: f"{number:,}",
+        thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
         base_url=settings.base_url,
@@ -40,6 +41,7 @@ def install(app: Flask) -> None:
         picture_url=picture_url,
         quote_place=quote_place,
         snippet=snippet,
+        spoken=languages.spoken,
         widget_style=widget_style,
     )
 
