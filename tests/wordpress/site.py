@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.actors import Reader, free_port, wait_until
@@ -21,6 +23,12 @@ PACKAGES = (
     "wordpress wordpress-theme-twentytwentyone wordpress-theme-twentytwentythree php-cli "
     "php-mysql mariadb-server-core"
 )
+
+
+# what docs/webmasters.md tells to put into a plugin
+PROVIDER = """<?php
+wp_oembed_add_provider( '{network}/*', '{network}/oembed' );
+"""
 
 
 def is_installed() -> bool:
@@ -69,10 +77,13 @@ class WordPress:
         """Puts up a post, under a theme for the whole site; returns its address."""
         return self._php("publish.php", author, theme, typed=content)
 
-    def trust(self, network_url: str) -> None:
-        """Has the webmaster name the network as a provider, as the guide says."""
-        plugin = f"<?php wp_oembed_add_provider( '{network_url}/*', '{network_url}/oembed' );"
-        (self._root / "wp-content" / "mu-plugins" / "trust.php").write_text(plugin)
+    @contextmanager
+    def trusting(self, network_url: str) -> Iterator[None]:
+        """Meanwhile the webmaster has named the network as a provider, as the guide says."""
+        plugin = self._root / "wp-content" / "mu-plugins" / "provider.php"
+        plugin.write_text(PROVIDER.format(network=network_url))
+        yield
+        plugin.unlink()
 
     def log(self) -> str:
         """What PHP and MariaDB said."""
