@@ -13,6 +13,15 @@ add_filter(
 	fn( $ports ) => array( ...$ports, (int) parse_url( getenv( 'NETWORK_URL' ), PHP_URL_PORT ) )
 );
 
+// What WordPress asks the network is noted, for tests that ask the same.
+add_filter(
+	'oembed_fetch_url',
+	function ( $url ) {
+		file_put_contents( getenv( 'WORDPRESS_ASKED' ), $url );
+		return $url;
+	}
+);
+
 // Pages of this site load nothing from anybody else's.
 add_filter( 'pre_option_show_avatars', fn() => '0' );
 remove_action( 'wp_head', 'print_emoji_detection_script', 7 );

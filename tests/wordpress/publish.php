@@ -1,9 +1,8 @@
 <?php
-// Publishes a post: `php publish.php LOGIN THEME < CONTENT`. Prints its address.
+// Publishes a post: `php publish.php THEME < CONTENT`. Prints its address.
 require __DIR__ . '/wp-load.php';
-list( , $login, $theme ) = $argv;
-switch_theme( $theme );
-wp_set_current_user( get_user_by( 'login', $login )->ID );
+switch_theme( $argv[1] );
+wp_set_current_user( get_user_by( 'login', 'author' )->ID );
 $content = stream_get_contents( STDIN );
 $post    = wp_insert_post(
 	array( 'post_title' => 'We signed this', 'post_content' => wp_slash( $content ), 'post_status' => 'publish' )

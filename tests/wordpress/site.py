@@ -19,10 +19,7 @@ from tests.actors import Reader, free_port, wait_until
 WORDPRESS = Path("/usr/share/wordpress")
 HERE = Path(__file__).parent
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-PACKAGES = (
-    "wordpress wordpress-theme-twentytwentyone wordpress-theme-twentytwentythree php-cli "
-    "php-mysql mariadb-server-core"
-)
+PACKAGES = "wordpress wordpress-theme-twentytwentythree php-cli php-mysql mariadb-server-core"
 
 
 # what docs/webmasters.md tells to put into a plugin
@@ -31,13 +28,15 @@ wp_oembed_add_provider( '{network}/*', '{network}/oembed' );
 """
 
 
+def themes() -> list[str]:
+    """Those that are installed, of those that come with WordPress."""
+    return sorted(path.name for path in (WORDPRESS / "wp-content" / "themes").glob("twenty*"))
+
+
 def is_installed() -> bool:
     """Whether all is there that a site takes."""
     commands = ("php", "mariadbd", "mariadb-install-db")
-    themes = WORDPRESS / "wp-content" / "themes"
-    return (themes / "twentytwentyone").is_dir() and all(
-        shutil.which(one, path=PATH) for one in commands
-    )
+    return bool(themes()) and all(shutil.which(one, path=PATH) for one in commands)
 
 
 class WordPress:
@@ -57,6 +56,7 @@ class WordPress:
             "PATH": PATH,
             "WORDPRESS_SOCKET": str(self._folder / "socket"),
             "WORDPRESS_URL": self.url,
+            "WORDPRESS_ASKED": str(self._folder / "asked"),
             "NETWORK_URL": network_url,
             "PHP_CLI_SERVER_WORKERS": "4",  # the editor asks for several things at once
         }
@@ -71,11 +71,13 @@ class WordPress:
             self.close()
             raise
 
-    def publish(
-        self, content: str, *, author: str = "webmaster", theme: str = "twentytwentythree"
-    ) -> str:
+    def publish(self, content: str, theme: str) -> str:
         """Puts up a post, under a theme for the whole site; returns its address."""
-        return self._php("publish.php", author, theme, typed=content)
+        return self._php("publish.php", theme, typed=content)
+
+    def asked(self) -> str:
+        """The address that WordPress asked last for what to show."""
+        return (self._folder / "asked").read_text()
 
     @contextmanager
     def trusting(self, network_url: str) -> Iterator[None]:
