@@ -7,22 +7,21 @@ the result against Chromium and Firefox. All lengths are CSS pixels at the usual
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.parser import HTMLParser
-from math import ceil
+from math import ceil, inf
 
 from widgets import typesetting
 from widgets.typesetting import Paragraph, Run
 
 NARROWEST, WIDEST = 240, 1200
 MEDIUM, WIDE = 480, 896  # where the sheet changes (its media queries)
-STEP = 4  # from one width that is laid out to the next
 MEASURE = 608  # of running text: 38rem
 STACKED = ("km", "my")  # languages whose letters are stacked, and whose lines are further apart
 
 _VOID = {"br", "hr", "img", "input", "link", "meta", "source"}
+_OUT_OF_FLOW = {"leave-empty", "open"}
 _INLINE = {"a", "b", "bdi", "code", "em", "i", "span", "strong", "time"}
-_UNSEEN = {"head", "script", "style", "nav.hidden"}
 
 
 @dataclass
@@ -151,7 +150,7 @@ class _Layout:
         return [
             child
             for child in node.elements()
-            if not child.hidden and "leave-empty" not in child.classes
+            if not child.hidden and not child.classes & _OUT_OF_FLOW
         ]
 
     def _stack(self, node: Node, width: float, face: _Face) -> tuple[float, float, float]:
@@ -396,43 +395,42 @@ def _inline(node: Node, face: _Face) -> _Face:
     return _Face(font, face.size, face.line)
 
 
-def natural(html: str, width: float) -> float:
-    """The height of a page of ours at a width, where nothing has to give way."""
-    return _Layout(tree(html), width).height()
-
-
 @dataclass(frozen=True)
 class Piece:
     """From this width on, a height that changes by `slope` with each further pixel."""
 
-    start: float
+    start: int
     height: float
     slope: float
+
+    def at(self, width: float) -> float:
+        return self.height + self.slope * (width - self.start)
 
 
 @dataclass(frozen=True)
 class Height:
-    """How high a frame is to be at each width: straight pieces, by their starts."""
+    """How high a frame is to be at each width: straight pieces, in the order of their starts."""
 
     pieces: tuple[Piece, ...]
 
     def at(self, width: float) -> int:
         """In whole pixels."""
+        width = min(width, WIDEST)
         piece = next((p for p in reversed(self.pieces) if p.start <= width), self.pieces[0])
-        return ceil(piece.height + piece.slope * (width - piece.start) - 0.01)
+        return ceil(piece.at(width) - 0.001)
 
     def css(self) -> str:
-        """The same as a CSS length, by the width of the container (`cqw`)."""
+        """The same as a CSS length, by the width of the container around the frame (`cqw`)."""
         first = self.pieces[0]
-        terms = [_px(first.height - first.slope * first.start), _times(first.slope, "100cqw")]
+        terms = [f"{_number(first.at(0))}px", _times(first.slope, f"min(100cqw,{WIDEST}px)")]
         for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
-            beyond = f"100cqw - {_number(piece.start)}px"
-            jump = piece.height - before.height - before.slope * (piece.start - before.start)
-            if abs(jump) >= 1:
+            jump = piece.height - before.at(piece.start)
+            if abs(jump) >= 1:  # all at once, half a pixel before
+                steep = f"{'-' if jump < 0 else ''}9999*(100cqw - {piece.start - 0.5}px)"
                 low, high = sorted((0.0, jump))
-                sign = "-" if jump < 0 else ""
-                terms.append(f"clamp({_px(low)},({beyond} + 1px)*{sign}999,{_px(high)})")
-            terms.append(_times(piece.slope - before.slope, f"max(0px,{beyond})"))
+                terms.append(f"clamp({_number(low)}px,{steep},{_number(high)}px)")
+            beyond = f"clamp(0px,100cqw - {piece.start}px,{WIDEST - piece.start}px)"
+            terms.append(_times(piece.slope - before.slope, beyond))
         return f"calc({' + '.join(term for term in terms if term)})"
 
 
@@ -440,9 +438,77 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
 
 
-def _px(value: float) -> str:
-    return f"{_number(value)}px"
-
-
 def _times(factor: float, length: str) -> str:
     return f"{_number(factor)}*{length}" if abs(factor) >= 0.005 else ""
+
+
+# Of widgets whose content may be another tomorrow: a function of the width alone, which they fill.
+PICTURED_CARD = Height(
+    (Piece(240, 604, 0.27), Piece(480, 712, 0.55), Piece(640, 800, 0), Piece(896, 420, 0))
+)
+PLAIN_CARD = Height((Piece(240, 420, -0.15), Piece(480, 364, 0), Piece(896, 340, 0)))
+
+
+def natural(html: str, width: float) -> float:
+    """The height of a page of ours at a width, where nothing has to give way."""
+    return _Layout(tree(html), width).height()
+
+
+@lru_cache(maxsize=256)
+def of(html: str) -> Height:
+    """How high a frame around this page of ours is to be."""
+    body = tree(html)
+    if "compact" in body.classes:
+        return PICTURED_CARD if "pictured" in body.classes else PLAIN_CARD
+    heights = [_Layout(body, width).height() for width in range(NARROWEST, WIDEST + 1)]
+    for share in (1.0, 0.85, 0.7, 0.5, 0.3):
+        fitted = _fitted(heights, share)
+        if _mean_blank(fitted, heights) <= MEAN_BLANK:
+            break
+    return fitted
+
+
+MEAN_BLANK = 0.018  # of a height, over all widths
+
+
+def _mean_blank(fitted: Height, heights: list[float]) -> float:
+    blanks = (fitted.at(NARROWEST + i) / height - 1 for i, height in enumerate(heights))
+    return sum(blanks) / len(heights)
+
+
+def _fitted(heights: list[float], share: float) -> Height:
+    """Straight pieces above these heights, one for each width from NARROWEST on, and nowhere more
+    above than a share of 20 px or 3.2 %, whichever is larger. Each begins where the one before
+    ends, and goes on for as long as it can, but for where the height itself jumps."""
+
+    def tolerated(height: float) -> float:
+        return share * max(20, 0.032 * height)
+
+    pieces: list[Piece] = []
+    first, value = 0, heights[0]
+    while first < len(heights) - 1:
+        low, high = -inf, inf
+        last, slope = first, None
+        for index in range(first + 1, len(heights)):
+            least = heights[index]
+            if abs(least - heights[index - 1]) > tolerated(least):
+                break
+            low = max(low, (least - value) / (index - first))
+            high = min(high, (least + tolerated(least) - value) / (index - first))
+            rounded = ceil(low * 100) / 100
+            if low > high:
+                break
+            if rounded <= high:
+                last, slope = index, rounded
+        if slope is None:  # a jump right here
+            pieces.append(Piece(NARROWEST + first, value, 0))
+            first, value = first + 1, heights[first + 1]
+            continue
+        pieces.append(Piece(NARROWEST + first, value, slope))
+        value += slope * (last - first)
+        jumps = last + 1 < len(heights) and (
+            abs(heights[last + 1] - heights[last]) > tolerated(heights[last + 1])
+        )
+        first = last + 1 if jumps else last
+        value = heights[first] if jumps else value
+    return Height(tuple(pieces))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import nh3
+import pyphen
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_decimal
@@ -187,6 +188,20 @@ def opening(markdown: str, most: int = 1800) -> list[str]:
         if block.text and block.kind != "heading" and sum(map(len, found)) < most:
             found.append(block.text)
     return found
+
+
+def hyphenated(text: str, lang: str) -> str:
+    """With soft hyphens in its very long words, where we know how the language divides words.
+    Browsers that divide by themselves do so each in its own way.
+
+    >>> hyphenated("Ein Binnenschifffahrtsprotokoll", "de").replace("\u00ad", "-")
+    'Ein Binnen-schiff-fahrts-pro-tokoll'
+    """
+    known = pyphen.language_fallback(lang.replace("-", "_"))
+    if known is None:
+        return text
+    divider = pyphen.Pyphen(lang=known, left=5, right=5)
+    return re.sub(r"[^\W\d_]{14,}", lambda word: divider.inserted(word[0], "\u00ad"), text)
 
 
 @dataclass(frozen=True)

@@ -262,6 +262,20 @@ def test_a_widget_is_one_response_within_the_first_round_trip(
     assert canonical <= {"canonical"}
 
 
+def test_every_widget_can_be_embedded_by_its_address(
+    app: Flask, client: FlaskClient, filled: dict[str, Any]
+) -> None:
+    widgets = [rule.endpoint for rule in app.url_map.iter_rules() if "embeds." in rule.endpoint]
+    assert widgets
+    for endpoint in widgets:
+        for values in filled.get(endpoint, [{}]):
+            path = str(app.url_map.bind("127.0.0.1").build(endpoint, values))
+            told = client.get("/oembed", query_string={"url": f"http://127.0.0.1:8000{path}"}).json
+            assert told, path
+            assert told["title"], path
+            assert f'src="http://127.0.0.1:8000{path}"' in told["html"]
+
+
 def test_over_https_browsers_are_asked_to_stay_there(
     make_app: Callable[[Settings], Flask], make_settings: Callable[..., Settings]
 ) -> None:

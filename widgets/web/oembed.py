@@ -8,28 +8,28 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from xml.etree import ElementTree
 
 from flask import Blueprint, Response, current_app, request, url_for
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from widgets import languages, newsletters, statements
+from widgets import heights, statements
 from widgets.models import Image
 from widgets.text import long_date
-from widgets.web import parameters, rendering, service
+from widgets.web import parameters, rendering, service, snippets
 
 blueprint = Blueprint("oembed", __name__)
 
-WIDTH = 600  # CSS pixels of a frame, where nothing is asked for
-WIDEST = 1200  # CSS pixels that a frame takes up, however much it may
+WIDTH = 600  # CSS pixels of a frame, where nothing is asked for; however much is, heights.WIDEST
 LARGEST = 10_000  # CSS pixels that may be asked for
 LONGEST_URL = 2_000  # characters
 WIDEST_THUMBNAIL = 1200  # pixels, where no less is asked for
 CACHE_AGE = 86_400  # seconds; what can change within a frame is not in the answer
+OF_STATEMENTS = ("pages.statement", "embeds.statement", "embeds.signatory_list")
 PORTS = {"http": 80, "https": 443}
 
 
@@ -51,11 +51,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Widget:
-    """What an address of ours shows. path: of the widget, with its query."""
+    """What shows an address of ours. path: with its query. html: its page. image: the picture of
+    the statement that it is about, if there is one."""
 
     path: str
-    title: str
-    image: Image | None = None
+    html: str
+    image: Image | None
+
+    @property
+    def title(self) -> str:
+        return unescape(self.html.partition("<title>")[2].partition("</title>")[0])
 
 
 @blueprint.get("/oembed")
@@ -63,9 +68,7 @@ def provider() -> Response:
     written = _format(request.args.get("format") or "json")
     limits = Limits(_pixels("maxwidth"), _pixels("maxheight"))
     ours = our_part(request.args.get("url", ""), service().settings.base_url)
-    with service().database.reading() as session:
-        widget = _widget(session, ours)
-    response = written(_answer(widget, limits))
+    response = written(_answer(_widget(ours), limits))
     # Not in the page cache: there are endless ways to write one address.
     response.headers["Cache-Control"] = "public, max-age=300, s-maxage=300, stale-if-error=86400"
     response.add_etag(weak=True)
@@ -79,9 +82,8 @@ def refused(error: Refused) -> Response:
 
 
 @blueprint.errorhandler(statements.NoSuchStatement)
-@blueprint.errorhandler(newsletters.NoSuchNewsletter)
-def not_there(error: Exception) -> Response:
-    return refused(Refused(404, "There is no statement or newsletter of this name."))
+def no_such_statement(error: statements.NoSuchStatement) -> Response:
+    return refused(Refused(404, "There is no statement of this name."))
 
 
 @blueprint.errorhandler(statements.Withdrawn)
@@ -137,32 +139,41 @@ def _place(parts: SplitResult) -> tuple[str, int | None]:
     return host, None if parts.port == PORTS.get(parts.scheme) else parts.port
 
 
-def _widget(session: Session, ours: SplitResult) -> Widget:
-    """What shows an address of ours. Raises Refused, and what the middle floor raises."""
-    try:
-        endpoint, values = current_app.url_map.bind("").match(ours.path, "GET")
-    except HTTPException:
-        endpoint, values = "", {}
-    look = parameters.look(ours.query)
-    if endpoint == "pages.statement":
+def _widget(ours: SplitResult) -> Widget:
+    """What shows an address of ours. Raises Refused, and what statements.standing raises."""
+    endpoint, values = _route(ours.path)
+    query = parameters.look(ours.query).query()
+    image = None
+    if endpoint in OF_STATEMENTS:
+        with service().database.reading() as session:
+            image = statements.standing(session, values["slug"]).image
+    if endpoint == "pages.index":
+        path = "/embed/statements/latest"
+    elif endpoint == "pages.statement":
         names = ours.fragment == "signatories"
-        endpoint = "embeds.signatory_list" if names else "embeds.statement"
-    if endpoint in ("embeds.statement", "embeds.signatory_list"):
-        statement = statements.standing(session, values["slug"])
-        title = statement.title
-        if endpoint == "embeds.signatory_list":
-            title = languages.gettext("Signatories: %(title)s", title=title)
-        return Widget(url_for(endpoint, **values) + look.query(), title, statement.image)
-    if endpoint == "embeds.newsletter":
-        title = newsletters.form(session, values["slug"]).title
-        return Widget(url_for(endpoint, **values) + look.query(), title)
-    raise Refused(404, "There is nothing at this address that can be shown in a frame.")
+        path = url_for("embeds.signatory_list" if names else "embeds.statement", **values)
+    elif endpoint.startswith("embeds."):
+        path = url_for(endpoint, **values)
+    else:
+        path = ""
+    html = snippets.shown_at(path + query) if path else None
+    if html is None:
+        raise Refused(404, "There is nothing at this address that can be shown in a frame.")
+    return Widget(path + query, html, image)
+
+
+def _route(path: str) -> tuple[str, Mapping[str, Any]]:
+    """The endpoint of the page at a path, and the path's variable parts; "" where there is none."""
+    try:
+        return current_app.url_map.bind("").match(path, "GET")
+    except HTTPException:
+        return "", {}
 
 
 def _answer(widget: Widget, limits: Limits) -> dict[str, str | int]:
     settings = service().settings
-    width = min(limits.width or WIDTH, WIDEST)
-    height = min(_height(widget.path, width), limits.height or LARGEST)
+    width = min(limits.width or WIDTH, heights.WIDEST)
+    height = min(heights.of(widget.html).at(width), limits.height or LARGEST)
     return {
         "version": "1.0",
         "type": "rich",
@@ -171,13 +182,13 @@ def _answer(widget: Widget, limits: Limits) -> dict[str, str | int]:
         "provider_url": settings.url("/"),
         "cache_age": CACHE_AGE,
         **(_thumbnail(widget.image, limits) if widget.image else {}),
-        "html": _frame(settings.url(widget.path), widget.title, height),
+        "html": _frame(widget, height),
         "width": width,
         "height": height,
     }
 
 
-def _frame(url: str, title: str, height: int) -> str:
+def _frame(widget: Widget, height: int) -> str:
     """A bare frame, made to come through WordPress, which takes most attributes away.
 
     Nothing may stand before it: WordPress hides a frame that follows a quotation until a script
@@ -185,21 +196,14 @@ def _frame(url: str, title: str, height: int) -> str:
     `width`: a number would make the page of a phone scroll sideways where the theme doesn't see
     to it, as block themes don't in classic posts. So the frame fills the room it was asked for.
     """
+    sandbox = snippets.FORMS if "<form" in widget.html else snippets.LINKS
     return str(
         Markup(
             '<iframe src="{}" title="{}" width="100%" height="{}" frameborder="0" loading="lazy" '
             'referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(url, title, height)
+            'sandbox="{}"></iframe>'
+        ).format(service().settings.url(widget.path), widget.title, height, sandbox)
     )
-
-
-def _height(path: str, width: int) -> int:
-    """TO BE SWAPPED at the merge for widgets.heights: the height of a widget at a width, in CSS
-    pixels. Any height is safe; a widget answers to the frame that it is given."""
-    if "/signatories" in path or "view=full" in path:
-        return 800 if width < 480 else 640
-    return 760 if width < 300 else 720
 
 
 def _thumbnail(image: Image, limits: Limits) -> dict[str, str | int]:

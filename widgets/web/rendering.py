@@ -4,11 +4,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
-from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
-from widgets.web import service, styles
+from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -24,9 +23,11 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        hyphenated=text.hyphenated,
         lede=text.lede,
         long_date=lambda day: text.long_date(day, languages.spoken()),
         opening=text.opening,
+        own_name=languages.own_name,
         unquoted=text.unquoted,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
@@ -40,7 +41,8 @@ def install(app: Flask) -> None:
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
-        snippet=snippet,
+        rules=styles.inline_css,
+        snippet=snippets.snippet,
         spoken=languages.spoken,
         widget_style=widget_style,
     )
@@ -62,17 +64,6 @@ def oembed_url(path: str, form: str) -> str:
     """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
     settings = service().settings
     return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
-
-
-def snippet(path: str, title: str, height: int) -> str:
-    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
-    return str(
-        Markup(
-            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
-            'loading="lazy" referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(service().settings.url(path), title, height)
-    )
 
 
 def quote_place(blocks: list[text.Block]) -> int:
