@@ -4,6 +4,7 @@ To look at one by hand, beside a server that runs: `python -m tests.wordpress.si
 """
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -14,18 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.actors import Reader, free_port, wait_until
+from tests.actors import CHECKOUT, Reader, free_port, wait_until
 
 WORDPRESS = Path("/usr/share/wordpress")
 HERE = Path(__file__).parent
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 PACKAGES = "wordpress wordpress-theme-twentytwentythree php-cli php-mysql mariadb-server-core"
-
-
-# what docs/webmasters.md tells to put into a plugin
-PROVIDER = """<?php
-wp_oembed_add_provider( '{network}/*', '{network}/oembed' );
-"""
 
 
 def themes() -> list[str]:
@@ -83,7 +78,10 @@ class WordPress:
     def trusting(self, network_url: str) -> Iterator[None]:
         """Meanwhile the webmaster has named the network as a provider, as the guide says."""
         plugin = self._root / "wp-content" / "mu-plugins" / "provider.php"
-        plugin.write_text(PROVIDER.format(network=network_url))
+        guide = (CHECKOUT / "docs" / "webmasters.md").read_text()
+        (code,) = re.findall(r"```php\n(.*?)```", guide, re.DOTALL)
+        code = code.replace("https://widgets.network.example", network_url)
+        plugin.write_text(f"<?php\n{code}")
         yield
         plugin.unlink()
 
