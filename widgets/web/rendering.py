@@ -24,6 +24,7 @@ def install(app: Flask) -> None:
         clean=text.clean,
         direction=text.direction,
         lede=text.lede,
+        shortened=text.shortened,
         long_date=text.long_date,
         unquoted=text.unquoted,
         thousands=lambda number: f"{number:,}",
