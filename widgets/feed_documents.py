@@ -204,12 +204,13 @@ def _read_xml(text: str, url: str, now: datetime) -> Document:
     if parsed.bozo or not parsed.version:
         raise NotAFeed("this XML is neither Atom nor RSS")
     lang = parsed.feed.get("language")
+    loose = parsed.version.startswith("rss")
     dated = [(entry, _past(_xml_date(entry), now)) for entry in parsed.entries]
     entries = [
         _entry(
             key=_string(entry.get("id")),
             url=_link(entry.get("link"), url),
-            title=_of_detail(entry.get("title_detail")),
+            title=_of_detail(entry.get("title_detail"), loose),
             text=_of_detail(entry.get("summary_detail"))
             or _of_detail(next(iter(entry.get("content", [])), None)),
             lang=_lang(_detail_lang(entry) or lang),
@@ -218,7 +219,7 @@ def _read_xml(text: str, url: str, now: datetime) -> Document:
         for entry, when in _newest(dated)
     ]
     return Document(
-        title=shortened(_of_detail(parsed.feed.get("title_detail")), LONGEST_TITLE),
+        title=shortened(_of_detail(parsed.feed.get("title_detail"), loose), LONGEST_TITLE),
         site_url=_link(parsed.feed.get("link"), url),
         entries=_told_apart(entries),
     )
@@ -306,10 +307,14 @@ def _mended(text: str) -> str:
     return re.sub(r"&(?!#?\w{1,32};)", "&amp;", text)
 
 
-def _of_detail(detail: Any) -> str:
-    """The plain text of what feedparser found, by the type that it says it has."""
-    value = detail["value"] if detail else ""
-    return _of_html(value) if detail and "html" in detail["type"] else _plain(value)
+def _of_detail(detail: Any, loose: bool = False) -> str:
+    """The plain text of what feedparser found, by the type that it says it has. loose: RSS does
+    not say whether a title is HTML, so it is if there are tags in it."""
+    if not detail:
+        return ""
+    value = detail["value"]
+    is_html = "html" in detail["type"] or (loose and re.search(r"<[a-zA-Z/!][^<>]*>", value))
+    return _of_html(value) if is_html else _plain(value)
 
 
 def _detail_lang(entry: Any) -> str | None:
@@ -320,7 +325,10 @@ def _detail_lang(entry: Any) -> str | None:
 
 
 def _xml_date(entry: Any) -> datetime | None:
-    found: time.struct_time | None = entry.get("published_parsed") or entry.get("updated_parsed")
+    # not its own get, which takes the one for the other and warns of it
+    found: time.struct_time | None = dict.get(entry, "published_parsed") or dict.get(
+        entry, "updated_parsed"
+    )
     try:
         return datetime(*found[:6], tzinfo=UTC) if found else None
     except ValueError:
