@@ -204,7 +204,7 @@ def _fetched(service: Service, slug: str) -> bool:
         click.echo(f"{slug}: failed, {outcome.error}", err=True)
         return False
     changed = f"{outcome.new} new" if outcome.changed else "nothing new"
-    click.echo(f"{slug}: fetched, {changed}, {outcome.kept} posts kept")
+    click.echo(f"{slug}: fetched, {changed}, {outcome.kept} kept")
     return True
 
 

@@ -145,6 +145,8 @@ def from_values(values: Mapping[str, Any]) -> Settings:
 
     def truth(name: str, default: bool) -> bool:
         value = values.get(name, default)
+        if value == "":
+            return default
         if value not in (True, False):  # 1 and 0 are these too
             problems.append(f"{PREFIX}_{name} must be true or false.")
             return default
