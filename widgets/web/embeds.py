@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import feeds, languages, newsletters, signatories, statements
+from widgets import feeds, newsletters, signatories, statements
 from widgets.web import cache, forms, parameters, service
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
@@ -62,9 +62,7 @@ def newsletter(slug: str) -> Response:
 def posts(slug: str) -> Response:
     with service().database.reading() as session:
         shown = feeds.shown(session, slug, datetime.now(UTC))
-    html = render_template(
-        "embeds/posts.html", look=asked_look(), feed=shown, spoken=languages.spoken()
-    )
+    html = render_template("embeds/posts.html", look=asked_look(), feed=shown)
     return cache.keep(make_response(html), seconds=shown.changes_in)
 
 
