@@ -29,6 +29,7 @@ def install(app: Flask) -> None:
         long_date=lambda day: text.long_date(day, languages.spoken()),
         opening=text.opening,
         own_name=languages.own_name,
+        shortened=text.shortened,
         unquoted=text.unquoted,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
