@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 import nh3
+import pyphen
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
+from babel.numbers import format_decimal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -30,6 +32,13 @@ _ACCENT = re.compile(
 )
 _QUOTE_MARKS = "\"'“”„‟«»‹›‘’‚「」『』"
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
+_DIGITS = {
+    "mymr": str.maketrans("0123456789", "၀၁၂၃၄၅၆၇၈၉"),
+    "arab": str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"),
+    "arabext": str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹"),
+    "beng": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"),
+    "deva": str.maketrans("0123456789", "०१२३४५६७८९"),
+}
 _TAGS = {"p", "blockquote", "em", "strong", "a", "ul", "ol", "li", "h2", "h3", "h4", "hr", "br",
          "code", "pre"}  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
@@ -115,11 +124,32 @@ def direction(lang: str) -> str:
 
 def long_date(day: date, lang: str) -> str:
     """The date in the language's words: 27 November 2017."""
+    locale = _locale(lang)
+    return _in_digits(format_date(day, "long", locale=locale), locale)
+
+
+def thousands(number: int, lang: str) -> str:
+    """A number as the language writes it: 1,234 in English, ၁,၂၃၄ in Burmese.
+
+    >>> thousands(1234567, "en"), thousands(1234567, "es")
+    ('1,234,567', '1.234.567')
+    """
+    locale = _locale(lang)
+    return _in_digits(format_decimal(number, locale=locale), locale)
+
+
+def _locale(lang: str) -> Locale:
+    """What Babel knows of a language; of English without a country, the world's."""
     try:
-        locale = Locale.parse("en_001" if lang == "en" else lang.replace("-", "_"))
+        return Locale.parse("en_001" if lang == "en" else lang.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        locale = Locale.parse("en_001")
-    return format_date(day, "long", locale=locale)
+        return Locale.parse("en_001")
+
+
+def _in_digits(written: str, locale: Locale) -> str:
+    """In the digits that the language uses by default (Unicode CLDR), which Babel's dates
+    don't know."""
+    return written.translate(_DIGITS.get(locale.default_numbering_system, {}))
 
 
 @dataclass(frozen=True)
@@ -148,6 +178,30 @@ def blocks(markdown: str, *, new_tab: bool = False) -> list[Block]:
 def lede(markdown: str) -> str:
     """The first paragraph, as plain text."""
     return next((b.text for b in blocks(markdown) if b.kind == "paragraph"), "")
+
+
+def opening(markdown: str, most: int = 1800) -> list[str]:
+    """How a text begins, as plain paragraphs: about so many characters, for where a card has room
+    for more than the first paragraph. Headings and rules are left out."""
+    found: list[str] = []
+    for block in blocks(markdown):
+        if block.text and block.kind != "heading" and sum(map(len, found)) < most:
+            found.append(block.text)
+    return found
+
+
+def hyphenated(text: str, lang: str) -> str:
+    """With soft hyphens in its very long words, where we know how the language divides words.
+    Browsers that divide by themselves do so each in its own way.
+
+    >>> hyphenated("Ein Binnenschifffahrtsprotokoll", "de").replace("\u00ad", "-")
+    'Ein Binnen-schiff-fahrts-pro-tokoll'
+    """
+    known = pyphen.language_fallback(lang.replace("-", "_"))
+    if known is None:
+        return text
+    divider = pyphen.Pyphen(lang=known, left=5, right=5)
+    return re.sub(r"[^\W\d_]{14,}", lambda word: divider.inserted(word[0], "\u00ad"), text)
 
 
 @dataclass(frozen=True)

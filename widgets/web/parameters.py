@@ -18,19 +18,20 @@ _VALID = {
     "page": re.compile(r"[1-9][0-9]{0,3}"),
     "site": re.compile(SLUG),
     "theme": re.compile(r"light|dark"),  # "auto" is what there is without it
-    "view": re.compile(r"full"),  # "compact" likewise
+    "view": re.compile(r"compact|full"),
 }
 
 
 @dataclass(frozen=True)
 class Look:
-    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own."""
+    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. view: empty:
+    the usual one, which is compact for a card and full for a list."""
 
     theme: str = "auto"
     accent: str = ""
     lang: str = ""
     site: str = ""
-    view: str = "compact"
+    view: str = ""
     page: int = 1
     q: str = ""
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 from flask import Flask
-from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
-from widgets.web import service, styles
+from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -23,10 +22,13 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        hyphenated=text.hyphenated,
         lede=text.lede,
-        long_date=text.long_date,
+        long_date=lambda day: text.long_date(day, languages.spoken()),
+        opening=text.opening,
+        own_name=languages.own_name,
         unquoted=text.unquoted,
-        thousands=lambda number: f"{number:,}",
+        thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
         base_url=settings.base_url,
@@ -37,7 +39,9 @@ def install(app: Flask) -> None:
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
-        snippet=snippet,
+        rules=styles.inline_css,
+        snippet=snippets.snippet,
+        spoken=languages.spoken,
         widget_style=widget_style,
     )
 
@@ -52,17 +56,6 @@ def page_style() -> Any:
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
-
-
-def snippet(path: str, title: str, height: int) -> str:
-    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
-    return str(
-        Markup(
-            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
-            'loading="lazy" referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(service().settings.url(path), title, height)
-    )
 
 
 def quote_place(blocks: list[text.Block]) -> int:
