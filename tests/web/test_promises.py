@@ -42,6 +42,8 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     return {
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
+        "embeds.latest": [{}, {"view": "full", "topic": "none"}],
+        "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
@@ -239,6 +241,8 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/statements/river-gate",
         "/embed/statements/river-gate?view=full",
         "/embed/statements/river-gate/signatories",
+        "/embed/statements/latest?view=full",
+        "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
     ],

@@ -6,6 +6,7 @@ from flask import Flask
 
 from widgets import languages, records, text
 from widgets.models import Image
+from widgets.statements import Shown
 from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
@@ -42,6 +43,7 @@ def install(app: Flask) -> None:
         rules=styles.inline_css,
         snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
@@ -56,6 +58,13 @@ def page_style() -> Any:
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
+
+
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
 
 
 def quote_place(blocks: list[text.Block]) -> int:
