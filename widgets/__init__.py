@@ -17,6 +17,7 @@ from widgets.web import (
     forms,
     mailbox,
     metadata,
+    oembed,
     pages,
     rendering,
     security,
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (crawlers, embeds, pages, signup, snippets, syndication):
+    for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication):
         app.register_blueprint(room.blueprint)
     if settings.smtp_url is None:
         app.register_blueprint(mailbox.blueprint)
