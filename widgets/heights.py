@@ -135,7 +135,7 @@ class _Layout:
             room = min(room, 736)
         top = bottom = 28 if self.medium else 20
         if "full" in self.kind:
-            bottom = 28
+            bottom = 32
         total = float(top + bottom)
         for child in self._seen(words):  # in a flex column, no margins meet
             above, height, below = self._block(child, words, 0, room - 2 * self.side, _Face())
