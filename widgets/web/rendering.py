@@ -1,6 +1,7 @@
 """What templates can say: the filters and names they share."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask
 
@@ -28,6 +29,7 @@ def install(app: Flask) -> None:
         long_date=lambda day: text.long_date(day, languages.spoken()),
         opening=text.opening,
         own_name=languages.own_name,
+        shortened=text.shortened,
         unquoted=text.unquoted,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
@@ -36,6 +38,7 @@ def install(app: Flask) -> None:
         contact=settings.contact,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
+        oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
@@ -65,6 +68,12 @@ def statement_path(statement: Shown, lang: str | None = None) -> str:
     lang = lang or statement.lang
     path = f"/statements/{statement.slug}"
     return path if lang == statement.original_lang else f"{path}?lang={lang}"
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def quote_place(blocks: list[text.Block]) -> int:
