@@ -10,7 +10,18 @@ from widgets.models.fact import content_version
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.statement_files import SLUG
-from widgets.web import embeds, errors, forms, mailbox, pages, rendering, security, signup, snippets
+from widgets.web import (
+    embeds,
+    errors,
+    forms,
+    mailbox,
+    oembed,
+    pages,
+    rendering,
+    security,
+    signup,
+    snippets,
+)
 from widgets.web.cache import PageCache
 
 
@@ -46,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     rendering.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (embeds, pages, signup, snippets):
+    for room in (embeds, pages, oembed, signup, snippets):
         app.register_blueprint(room.blueprint)
     if settings.smtp_url is None:
         app.register_blueprint(mailbox.blueprint)

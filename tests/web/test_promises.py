@@ -43,6 +43,8 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     return {
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
+        "embeds.latest": [{}, {"view": "full", "topic": "none"}],
+        "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
         "embeds.posts": [{"slug": "news"}],
         "signup.sign_up": [{"slug": "weekly"}],
@@ -56,6 +58,11 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
         "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
         "pages.statement": [{"slug": "river-gate"}],
+        "snippets.of_statement": [{"slug": "river-gate"}],
+        "oembed.provider": [
+            {"url": "http://127.0.0.1:8000/statements/river-gate", "format": form}
+            for form in ("json", "xml")
+        ],
         "pages.picture": [
             {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
         ],
@@ -241,6 +248,8 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/statements/river-gate",
         "/embed/statements/river-gate?view=full",
         "/embed/statements/river-gate/signatories",
+        "/embed/statements/latest?view=full",
+        "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
         "/embed/posts/news",
@@ -259,6 +268,20 @@ def test_a_widget_is_one_response_within_the_first_round_trip(
     canonical = {e.attrib["rel"] for e in tree.iter("link")}
     assert fetched <= {"link", "img", "source"}
     assert canonical <= {"canonical"}
+
+
+def test_every_widget_can_be_embedded_by_its_address(
+    app: Flask, client: FlaskClient, filled: dict[str, Any]
+) -> None:
+    widgets = [rule.endpoint for rule in app.url_map.iter_rules() if "embeds." in rule.endpoint]
+    assert widgets
+    for endpoint in widgets:
+        for values in filled.get(endpoint, [{}]):
+            path = str(app.url_map.bind("127.0.0.1").build(endpoint, values))
+            told = client.get("/oembed", query_string={"url": f"http://127.0.0.1:8000{path}"}).json
+            assert told, path
+            assert told["title"], path
+            assert f'src="http://127.0.0.1:8000{path}"' in told["html"]
 
 
 def test_over_https_browsers_are_asked_to_stay_there(

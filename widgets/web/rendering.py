@@ -1,11 +1,13 @@
 """What templates can say: the filters and names they share."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask
 
 from widgets import languages, records, text
 from widgets.models import Image
+from widgets.statements import Shown
 from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
@@ -36,6 +38,7 @@ def install(app: Flask) -> None:
         contact=settings.contact,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
+        oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
@@ -43,6 +46,7 @@ def install(app: Flask) -> None:
         rules=styles.inline_css,
         snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
@@ -57,6 +61,19 @@ def page_style() -> Any:
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
+
+
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def quote_place(blocks: list[text.Block]) -> int:
