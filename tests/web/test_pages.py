@@ -73,9 +73,7 @@ def test_a_statement_page_is_in_the_language_asked_for_and_leads_to_the_others(
         links = [link.attrib for link in tree.iter("link")]
         assert [one.text for one in tree.iter("h1")] == [title]
         assert [one["href"] for one in links if one["rel"] == "canonical"] == [alternates[shown]]
-        assert {
-            one["hreflang"]: one["href"] for one in links if one["rel"] == "alternate"
-        } == alternates
+        assert {one["hreflang"]: one["href"] for one in links if "hreflang" in one} == alternates
         named = [one.attrib for one in tree.iter("a") if "hreflang" in one.attrib]
         assert [one["hreflang"] for one in named] == [
             tag for tag in ("en", "ar", "fr") if tag != shown
