@@ -1,7 +1,7 @@
 """How high a widget is at every width, so that the frame around it needs no script to fit.
 
 A page of ours is laid out here as browsers lay it out: the same boxes as in
-templates/embeds/embeds.css, filled with text that is set by widgets.typesetting. The tests hold
+the sheets of templates/embeds, filled with text that is set by widgets.typesetting. The tests hold
 the result against Chromium and Firefox. All lengths are CSS pixels at the usual text size.
 """
 

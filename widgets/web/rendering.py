@@ -53,12 +53,14 @@ def install(app: Flask) -> None:
     )
 
 
-def widget_style(look: Look) -> Any:
-    return styles.inline("embeds/embeds.css", look.theme, look.accent or service().settings.accent)
+def widget_style(look: Look, kinds: str) -> Any:
+    """kinds: the sheets of a widget besides what all share, by name, separated by spaces."""
+    sheets = tuple(f"embeds/{name}.css" for name in ("base", *kinds.split()))
+    return styles.inline(sheets, look.theme, look.accent or service().settings.accent)
 
 
 def page_style() -> Any:
-    return styles.inline("pages/pages.css", "auto", service().settings.accent)
+    return styles.inline(("pages/pages.css",), "auto", service().settings.accent)
 
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
