@@ -43,7 +43,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     return {
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
-        "embeds.latest": [{}, {"view": "full", "topic": "none"}],
+        "embeds.latest": [{}, {"topic": "none"}],
         "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
         "embeds.posts": [{"slug": "news"}],
