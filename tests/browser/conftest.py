@@ -240,6 +240,7 @@ PATHS = {
     "withdrawn statement": "/statements/taken-back",
     "no such page": "/nothing",
     "privacy": "/privacy",
+    "secure connection": "/secure-connection",
     "confirm, cut off": "/confirm/cut-off",
     "unsubscribe, cut off": "/unsubscribe/cut-off",
 }
