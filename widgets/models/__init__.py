@@ -4,7 +4,7 @@ from widgets.models.base import Base
 from widgets.models.database import Database
 from widgets.models.fact import Fact
 from widgets.models.member import Member
-from widgets.models.newsletter import ConsentText, Newsletter
+from widgets.models.newsletter import ConsentText, Newsletter, NewsletterText
 from widgets.models.outbox import Message, MessageState
 from widgets.models.statement import Image, Signatory, Statement
 from widgets.models.subscriber import (
@@ -27,6 +27,7 @@ __all__ = [
     "Message",
     "MessageState",
     "Newsletter",
+    "NewsletterText",
     "SignUp",
     "Signatory",
     "State",

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, make_response, render_template, request
 
 from widgets import newsletters, signatories, statements
-from widgets.web import cache, forms, parameters, service
+from widgets.web import cache, forms, parameters, service, text_languages
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
 
@@ -44,7 +44,7 @@ def signatory_list(slug: str) -> Response:
 @blueprint.get("/newsletters/<slug:slug>")
 def newsletter(slug: str) -> Response:
     with service().database.reading() as session:
-        shown = newsletters.form(session, slug)
+        shown = newsletters.form(session, slug, *text_languages())
     html = render_template(
         "embeds/newsletter.html",
         look=asked_look(),
