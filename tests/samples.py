@@ -43,6 +43,22 @@ def statement_file(
     return path
 
 
+def translation_file(
+    folder: Path,
+    lang: str,
+    slug: str = "river-gate",
+    *,
+    title: str = "Rouvrez la salle",
+    body: str = "Premier paragraphe.\n\nDeuxième paragraphe.",
+    **fields: str,
+) -> Path:
+    """Writes a statement in another language, to be imported with it or after it."""
+    path = folder / f"{slug}.{lang}.md"
+    lines = "".join(f"{name}: {value}\n" for name, value in fields.items())
+    path.write_text(f'---\ntitle: "{title}"\n{lines}---\n\n{body}\n', encoding="utf-8")
+    return path
+
+
 def picture_bytes(width: int = 900, height: int = 600, form: str = "JPEG") -> bytes:
     """A picture with something to see in it."""
     picture = Image.radial_gradient("L").resize((width, height)).convert("RGB")

@@ -121,6 +121,29 @@ def test_import_says_what_became_of_each_file(run: Run, tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+def test_import_of_translations_says_in_which_language_and_where(run: Run, tmp_path: Path) -> None:
+    original, french = statement(tmp_path), tmp_path / "river-gate.fr.md"
+    french.write_text("---\ntitle: Rouvrez\n---\n\nTexte.\n")
+    result = run("import", str(french), str(original))
+    assert result.stdout == (
+        "river-gate (fr): new, http://network.test/statements/river-gate?lang=fr\n"
+        "river-gate: new, 0 signatories, http://network.test/statements/river-gate\n"
+    )
+    french.write_text("---\ntitle: Rouvrez\nwithdrawn: 2026-03-05\n---\n\nTexte.\n")
+    assert run("import", str(french)).stdout.startswith("river-gate (fr): taken back, ")
+
+
+def test_import_of_a_translation_of_nothing_names_what_is_missing(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "river-gate.fr.md"
+    path.write_text("---\ntitle: Rouvrez\n---\n\nTexte.\n")
+    result = run("import", str(path))
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {path}:1: there is no statement “river-gate” to translate; import river-gate.md "
+        "first, or together with this\nNothing was imported.\n"
+    )
+
+
 def test_import_twice_is_unchanged_and_a_correction_is_changed(run: Run, tmp_path: Path) -> None:
     path = statement(tmp_path)
     run("import", str(path))

@@ -30,7 +30,7 @@ from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
-from widgets.statement_files import BadFile
+from widgets.statement_files import BadFile, TranslationFile
 from widgets.web.sample import member_site
 from widgets.web.security import common_headers
 from widgets.web.server import Server
@@ -87,7 +87,8 @@ def upgrade() -> None:
 @main.command("import")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 def import_statements(files: tuple[Path, ...]) -> None:
-    """Imports statements: FILE.md, with its signatories and picture beside it.
+    """Imports statements: FILE.md, with its signatories and picture beside it, and translations:
+    SLUG.LANG.md.
 
     All files are imported, or none. Doing it again changes nothing.
     """
@@ -101,10 +102,12 @@ def import_statements(files: tuple[Path, ...]) -> None:
     for one in done:
         for warning in one.file.warnings:
             click.echo(f"warning: {warning}", err=True)
-        click.echo(
-            f"{one.file.slug}: {one.change}, {one.signatories} signatories, "
-            f"{service.settings.url('/statements/' + one.file.slug)}"
-        )
+        address = service.settings.url(f"/statements/{one.file.slug}")
+        if isinstance(one.file, TranslationFile):
+            lang = one.file.lang
+            click.echo(f"{one.file.slug} ({lang}): {one.change}, {address}?lang={lang}")
+        else:
+            click.echo(f"{one.file.slug}: {one.change}, {one.signatories} signatories, {address}")
 
 
 @main.group()

@@ -135,7 +135,7 @@ class _Layout:
             room = min(room, 736)
         top = bottom = 28 if self.medium else 20
         if "full" in self.kind:
-            bottom = 28
+            bottom = 32
         total = float(top + bottom)
         for child in self._seen(words):  # in a flex column, no margins meet
             above, height, below = self._block(child, words, 0, room - 2 * self.side, _Face())
@@ -325,7 +325,7 @@ class _Layout:
         """Things beside each other that wrap to further rows (flex-wrap)."""
         rows: list[float] = []
         filled = 0.0
-        for child in node.elements():
+        for child in _items(node):
             own = self._width(child, face)
             lines = max(1, self._text(child, width, self._face(child, face)))
             if rows and filled + between + own <= width - typesetting.NARROWER:
@@ -369,6 +369,12 @@ class _Layout:
             )
             total += lines + 12
         return total
+
+
+def _items(node: Node) -> Iterator[Node]:
+    """What stands beside each other in it: the links to other languages one by one."""
+    for child in node.elements():
+        yield from child.elements() if "languages" in child.classes else [child]
 
 
 def _runs(children: list[Node | str], face: _Face, keep: bool) -> Iterator[Run]:
@@ -449,6 +455,9 @@ PICTURED_CARD = Height(
 PLAIN_CARD = Height((Piece(240, 420, -0.15), Piece(480, 364, 0), Piece(896, 340, 0)))
 
 
+STORIES = Height((Piece(240, 610, 0), Piece(480, 645, 0), Piece(896, 450, 0)))
+
+
 def natural(html: str, width: float) -> float:
     """The height of a page of ours at a width, where nothing has to give way."""
     return _Layout(tree(html), width).height()
@@ -458,14 +467,29 @@ def natural(html: str, width: float) -> float:
 def of(html: str) -> Height:
     """How high a frame around this page of ours is to be."""
     body = tree(html)
-    if "compact" in body.classes:
-        return PICTURED_CARD if "pictured" in body.classes else PLAIN_CARD
+    if (stable := _stable(body)) is not None:
+        return stable
     heights = [_Layout(body, width).height() for width in range(NARROWEST, WIDEST + 1)]
     for share in (1.0, 0.85, 0.7, 0.5, 0.3):
         fitted = _fitted(heights, share)
         if _mean_blank(fitted, heights) <= MEAN_BLANK:
             break
     return fitted
+
+
+def at(html: str, width: float) -> int:
+    """The same at one width, in whole pixels: for a long list some forty times as quick."""
+    body = tree(html)
+    if (stable := _stable(body)) is not None:
+        return stable.at(width)
+    return ceil(_Layout(body, min(max(width, NARROWEST), WIDEST)).height() - 0.001)
+
+
+def _stable(body: Node) -> Height | None:
+    """Of a widget that fills the frame that it is given: one that doesn't ask for its content."""
+    if "compact" in body.classes:
+        return PICTURED_CARD if "pictured" in body.classes else PLAIN_CARD
+    return STORIES if "more" in body.classes else None
 
 
 MEAN_BLANK = 0.018  # of a height, over all widths

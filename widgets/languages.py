@@ -63,7 +63,7 @@ def own_name(tag: str) -> str:
         name = Locale.parse(tag, sep="-").display_name
     except (UnknownLocaleError, ValueError):
         return tag
-    return name[:1].upper() + name[1:] if name else tag
+    return name[:1].title() + name[1:] if name else tag
 
 
 def N_(message: str) -> str:  # noqa: N802 (the name that gettext gives it)

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import nh3
 import pyphen
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date
 from babel.numbers import format_decimal
 from markdown_it import MarkdownIt
@@ -46,6 +47,9 @@ _SCHEMES = {"http", "https", "mailto"}
 _TERRITORIES = frozenset(Locale.parse("en").territories) - {
     "AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ",
 }  # fmt: skip
+
+_LANGUAGES = frozenset(Locale.parse("en").languages) - {"mul", "root", "und", "zxx"}
+_OTHER_CODES: Mapping[str, str] = get_global("language_aliases")
 
 
 def clean_lines(text: str) -> str:
@@ -112,6 +116,39 @@ def is_country(code: str) -> bool:
     (True, False, False)
     """
     return len(code) == 2 and code.isalpha() and code in _TERRITORIES
+
+
+def same_tag(tag: str) -> str:
+    """A language tag (BCP 47) with the letters as they are usually written, so that two tags of
+    one language are equal.
+
+    >>> same_tag("PT-br"), same_tag("ZH-hant-tw")
+    ('pt-BR', 'zh-Hant-TW')
+    """
+    first, *others = tag.split("-")
+    written = {2: str.upper, 4: str.title}
+    return "-".join([first.lower(), *(written.get(len(one), str.lower)(one) for one in others)])
+
+
+def is_language(tag: str) -> bool:
+    """Whether the tag begins with the code of a language that Unicode's CLDR has a name for. There
+    are languages of three letters without one.
+
+    >>> is_language("pt-BR"), is_language("my"), is_language("qq"), is_language("old")
+    (True, True, False, False)
+    """
+    return tag.partition("-")[0].lower() in _LANGUAGES
+
+
+def shorter_tag(tag: str) -> str | None:
+    """The tag to write instead, where a language has a shorter or newer code (BCP 47, 2.2.1).
+
+    >>> shorter_tag("eng"), shorter_tag("fra-CA"), shorter_tag("fr")
+    ('en', 'fr-CA', None)
+    """
+    code, hyphen, rest = tag.partition("-")
+    other = _OTHER_CODES.get(code.lower())
+    return f"{other.replace('_', '-')}{hyphen}{rest}" if other else None
 
 
 def direction(lang: str) -> str:

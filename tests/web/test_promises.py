@@ -42,6 +42,8 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     return {
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
+        "embeds.latest": [{}, {"view": "full", "topic": "none"}],
+        "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
@@ -243,6 +245,8 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/statements/river-gate",
         "/embed/statements/river-gate?view=full",
         "/embed/statements/river-gate/signatories",
+        "/embed/statements/latest?view=full",
+        "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
     ],
@@ -273,7 +277,7 @@ def test_every_widget_can_be_embedded_by_its_address(
             told = client.get("/oembed", query_string={"url": f"http://127.0.0.1:8000{path}"}).json
             assert told, path
             assert told["title"], path
-            assert f'src="http://127.0.0.1:8000{path}"' in told["html"]
+            assert f'src="http://127.0.0.1:8000{path.partition("?")[0]}' in told["html"]
 
 
 def test_over_https_browsers_are_asked_to_stay_there(

@@ -6,7 +6,7 @@ from widgets.models.fact import Fact
 from widgets.models.member import Member
 from widgets.models.newsletter import ConsentText, Newsletter
 from widgets.models.outbox import Message, MessageState
-from widgets.models.statement import Image, Signatory, Statement
+from widgets.models.statement import Image, Signatory, Statement, Translation
 from widgets.models.subscriber import (
     Consent,
     SignUp,
@@ -34,4 +34,5 @@ __all__ = [
     "Subscriber",
     "Subscription",
     "Suppression",
+    "Translation",
 ]

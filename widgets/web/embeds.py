@@ -12,9 +12,33 @@ blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
 def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
+        shown = statements.standing(session, slug, look.lang)
         count = signatories.count(session, shown.id)
     html = render_template("embeds/statement.html", look=look, statement=shown, count=count)
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/statements/latest")
+def latest() -> Response:
+    """Pasted once, always current."""
+    look = asked_look()
+    with service().database.reading() as session:
+        shown = statements.latest(session, look.lang, topic=look.topic, country=look.country)
+        count = signatories.count(session, shown.id) if shown else 0
+    page = "embeds/statement.html" if shown else "embeds/coming.html"
+    html = render_template(page, look=look, statement=shown, count=count)
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/stories")
+def stories() -> Response:
+    look = asked_look()
+    with service().database.reading() as session:
+        listed = statements.stories(
+            session, look.lang, like=look.like, topic=look.topic, country=look.country
+        )
+        counts = signatories.counts(session)
+    html = render_template("embeds/stories.html", look=look, statements=listed, counts=counts)
     return cache.keep(make_response(html))
 
 
@@ -22,7 +46,7 @@ def statement(slug: str) -> Response:
 def signatory_list(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
+        shown = statements.standing(session, slug, look.lang)
         count = signatories.count(session, shown.id)
         found = signatories.count(session, shown.id, look.q) if look.q else count
         pages = max(1, -(-found // signatories.PER_PAGE))

@@ -7,6 +7,7 @@ from flask import Flask
 
 from widgets import languages, records, text
 from widgets.models import Image
+from widgets.statements import Shown
 from widgets.web import service, snippets, styles
 from widgets.web.parameters import Look
 
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         rules=styles.inline_css,
         snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
@@ -64,6 +66,13 @@ def oembed_url(path: str, form: str) -> str:
     """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
     settings = service().settings
     return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
+
+
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
 
 
 def quote_place(blocks: list[text.Block]) -> int:
