@@ -93,6 +93,25 @@ def has_substance(text: str) -> bool:
     return any(unicodedata.category(c)[0] in "LNS" for c in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or as many of its first words as fit into so many characters with an ellipsis.
+    Where words have no spaces between them, it may end within one, but not within a letter.
+
+    >>> shortened("One two three", 11), shortened("One two", 11)
+    ('One two…', 'One two')
+    """
+    if len(text) <= most:
+        return text
+    cut = most - 1
+    space = text.rfind(" ", most // 2, most)
+    if space > 0:
+        cut = space
+    else:
+        while cut > 1 and unicodedata.category(text[cut])[0] in "MC":
+            cut -= 1
+    return text[:cut].rstrip(" ,;:–—-") + "…"
+
+
 def _is_mark(character: str) -> bool:
     """An accent of Latin, Greek or Cyrillic, a vowel sign of Arabic or Hebrew, or invisible. The
     marks of other scripts tell words apart as letters do."""

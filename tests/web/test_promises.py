@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.actors import Reader
-from tests.samples import publish, statement_file
+from tests.samples import follow, publish, statement_file
 from widgets.delivery import deliver_due, transport
 from widgets.models import Base
 from widgets.service import Service
@@ -32,6 +32,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
             tmp_path, names=NAMES, picture=True, pull_quote="Open it.", endorsement="We"
         ),
     )
+    follow(service, "news", posts=20)
     reader = Reader(app.test_client())
     waiting = reader.sign_up("anna@example.org")
     post = transport(service)
@@ -45,6 +46,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "embeds.latest": [{}, {"view": "full", "topic": "none"}],
         "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
+        "embeds.posts": [{"slug": "news"}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
         "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
@@ -56,6 +58,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
         "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
         "pages.statement": [{"slug": "river-gate"}],
+        "snippets.of_statement": [{"slug": "river-gate"}],
         "oembed.provider": [
             {"url": "http://127.0.0.1:8000/statements/river-gate", "format": form}
             for form in ("json", "xml")
@@ -249,6 +252,7 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
+        "/embed/posts/news",
     ],
 )
 @pytest.mark.usefixtures("filled")

@@ -3,6 +3,7 @@
 from widgets.models.base import Base
 from widgets.models.database import Database
 from widgets.models.fact import Fact
+from widgets.models.feed import Feed, Post
 from widgets.models.member import Member
 from widgets.models.newsletter import ConsentText, Newsletter
 from widgets.models.outbox import Message, MessageState
@@ -22,11 +23,13 @@ __all__ = [
     "ConsentText",
     "Database",
     "Fact",
+    "Feed",
     "Image",
     "Member",
     "Message",
     "MessageState",
     "Newsletter",
+    "Post",
     "SignUp",
     "Signatory",
     "State",

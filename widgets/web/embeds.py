@@ -1,8 +1,10 @@
 """The widgets, for iframes on member sites."""
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import newsletters, signatories, statements
+from widgets import feeds, newsletters, signatories, statements
 from widgets.web import cache, forms, parameters, service
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
@@ -78,6 +80,14 @@ def newsletter(slug: str) -> Response:
     )
     # The token in it says the hour; a new one is rendered for the next.
     return cache.keep(make_response(html), seconds=forms.seconds_left_in_hour())
+
+
+@blueprint.get("/posts/<slug:slug>")
+def posts(slug: str) -> Response:
+    with service().database.reading() as session:
+        shown = feeds.shown(session, slug, datetime.now(UTC))
+    html = render_template("embeds/posts.html", look=asked_look(), feed=shown)
+    return cache.keep(make_response(html), seconds=shown.changes_in)
 
 
 def asked_look() -> parameters.Look:

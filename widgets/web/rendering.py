@@ -29,6 +29,7 @@ def install(app: Flask) -> None:
         long_date=lambda day: text.long_date(day, languages.spoken()),
         opening=text.opening,
         own_name=languages.own_name,
+        shortened=text.shortened,
         unquoted=text.unquoted,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
@@ -62,17 +63,17 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
 
 
-def oembed_url(path: str, form: str) -> str:
-    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
-    settings = service().settings
-    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
-
-
 def statement_path(statement: Shown, lang: str | None = None) -> str:
     """Where a statement's own page is, in the language it is shown in, or in another of its."""
     lang = lang or statement.lang
     path = f"/statements/{statement.slug}"
     return path if lang == statement.original_lang else f"{path}?lang={lang}"
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def quote_place(blocks: list[text.Block]) -> int:
