@@ -102,7 +102,7 @@ def test_every_page_in_every_state_is_valid_html(
     documents["mailbox"] = mailbox.html
     letters = set(re.findall(r'href="(/mailbox/[^"]+)"', mailbox.html))
     documents |= {letter: desk.reader.open(letter).html for letter in letters}
-    member = member_site(settings).test_client()  # type: ignore[attr-defined]
+    member = member_site(app).test_client()  # type: ignore[attr-defined]
     documents["a member's site"] = Reader(member).open("/").html
 
     assert len(letters) > 5

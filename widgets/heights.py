@@ -356,19 +356,22 @@ class _Layout:
         own = self._width(button, _Face()) + 50 if button else 0
         return above + (48 if 160 + 8 + own <= width else 104)
 
-    def _grid(self, names: Node, width: float, face: _Face) -> float:
-        """Rows of names, each a little higher than it must be: more can join."""
-        columns = max(1, int((width + 32) // (240 + 32)))
+    def columns(self, width: float) -> int:
+        return max(1, int((width + 32) // (240 + 32)))
+
+    def rows(self, names: Node, width: float, face: _Face) -> Iterator[float]:
+        """The heights of rows of names, each a little higher than it must be: more can join."""
+        columns = self.columns(width)
         column = (width - 32 * (columns - 1)) / columns
         items = names.elements()
-        total = 0.0
         for start in range(0, len(items), columns):
-            lines = max(
+            yield 12 + max(
                 self._text(item, column, self._face(item, face)) * self._face(item, face).line
                 for item in items[start : start + columns]
             )
-            total += lines + 12
-        return total
+
+    def _grid(self, names: Node, width: float, face: _Face) -> float:
+        return sum(self.rows(names, width, face))
 
 
 def _items(node: Node) -> Iterator[Node]:
@@ -455,6 +458,8 @@ PICTURED_CARD = Height(
 PLAIN_CARD = Height((Piece(240, 420, -0.15), Piece(480, 364, 0), Piece(896, 340, 0)))
 
 
+NAMES = Height((Piece(240, 540, 0), Piece(480, 480, 0), Piece(896, 440, 0)))
+POSTS = Height((Piece(240, 520, -0.25), Piece(480, 440, 0), Piece(896, 380, 0)))
 STORIES = Height((Piece(240, 610, 0), Piece(480, 645, 0), Piece(896, 450, 0)))
 
 
@@ -487,9 +492,15 @@ def at(html: str, width: float) -> int:
 
 def _stable(body: Node) -> Height | None:
     """Of a widget that fills the frame that it is given: one that doesn't ask for its content."""
+    if {"list", "compact"} <= body.classes:
+        return NAMES
+    if "posts" in body.classes:
+        return POSTS
     if "compact" in body.classes:
         return PICTURED_CARD if "pictured" in body.classes else PLAIN_CARD
-    return STORIES if "more" in body.classes else None
+    if "more" in body.classes:
+        return STORIES
+    return None
 
 
 MEAN_BLANK = 0.018  # of a height, over all widths
@@ -536,3 +547,65 @@ def _fitted(heights: list[float], share: float) -> Height:
         first = last + 1 if jumps else last
         value = heights[first] if jumps else value
     return Height(tuple(pieces))
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How many names fit a frame of the height NAMES. starts: from which widths on; counts: how
+    many from there."""
+
+    starts: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    def css(self) -> str:
+        """Rules that show so many names and say how many are left; below its height, a frame
+        shows what it can of them, and says how many there are."""
+        rules = [".and{display:none}"]
+        for index, (start, count) in enumerate(zip(self.starts, self.counts, strict=True)):
+            least = f"(min-width:{start}px) and " if index else ""
+            most = (
+                f" and (max-width:{self.starts[index + 1] - 1}px)"
+                if self.starts[index + 1 :]
+                else ""
+            )
+            rules.append(
+                f"@media {least}(min-height:{NAMES.at(start)}px){most}"
+                f"{{.n{count}{{display:inline}}.n{count}~.all{{display:none}}"
+                f".names li:nth-child(n + {count + 1}){{display:none}}}}"
+            )
+        return "".join(rules)
+
+
+def names_that_fit(html: str) -> Fitting:
+    """How many of the names on this page fit, at widths a few pixels apart. Rows share what is
+    left, so a name less than would fit leaves no gap."""
+    body = tree(html)
+    names = body.first("names")
+    assert names is not None, "asked only of a list with names"
+    starts: list[int] = []
+    counts: list[int] = []
+    for start, end in zip(BUCKETS, (*BUCKETS[1:], WIDEST), strict=True):
+        fits = min(_fitting(body, names, width) for width in range(start, end, 4))
+        if not counts or fits != counts[-1]:
+            starts.append(start)
+            counts.append(fits)
+    return Fitting(tuple(starts), tuple(counts))
+
+
+# Within each, as many names fit at any width; columns begin at 578, 850 and 1122.
+BUCKETS = (240, 270, 300, 330, 370, 420, 480, 530, 578, 640, 720, 850, 896, 980, 1060, 1122)
+
+
+def _fitting(body: Node, names: Node, width: int) -> int:
+    layout = _Layout(body, width)
+    inner = width - 2 - 2 * layout.side
+    face = layout._face(names, _Face())
+    rest = layout.height() - layout._grid(names, inner, face)
+    columns = layout.columns(inner)
+    room, fits = NAMES.at(width) - rest, 0
+    for row in layout.rows(names, inner, face):
+        room -= row
+        if room < 0:
+            break
+        fits += columns
+    return min(fits, len(names.elements()))

@@ -74,12 +74,17 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether this is a trial: the base URL names this machine or a reserved test name."""
-        return is_local_host(urlsplit(self.base_url).hostname or "")
+        return is_local_host(self.host_name)
 
     @property
     def origin(self) -> str:
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def host_name(self) -> str:
+        """The host of the base URL, without its port."""
+        return urlsplit(self.base_url).hostname or ""
 
     @property
     def is_https(self) -> bool:

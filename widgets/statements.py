@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from widgets import images, signatories, text
@@ -137,12 +137,25 @@ def standing(session: Session, slug: str, lang: str = "") -> Shown:
     return shown
 
 
-def newest(session: Session, lang: str = "") -> list[Shown]:
-    """All statements that stand, the newest first, each in the language nearest to a tag."""
+def newest(session: Session, lang: str = "", most: int | None = None) -> list[Shown]:
+    """The statements that stand, the newest first, each in the language nearest to a tag. most:
+    how many at most; None: all of them."""
     found = session.scalars(
-        _with_translations().where(Statement.withdrawn_on.is_(None)).order_by(*_NEWEST_FIRST)
+        _with_translations()
+        .where(Statement.withdrawn_on.is_(None))
+        .order_by(*_NEWEST_FIRST)
+        .limit(most)
     )
     return [_shown(statement, lang) for statement in found]
+
+
+def last_change(session: Session) -> datetime | None:
+    """When a statement last came, changed or was withdrawn; None where there has never been one."""
+    moments = (
+        session.scalar(select(func.max(Statement.updated_at))),
+        session.scalar(select(func.max(Translation.updated_at))),
+    )
+    return max((moment for moment in moments if moment), default=None)
 
 
 def latest(session: Session, lang: str = "", *, topic: str = "", country: str = "") -> Shown | None:

@@ -296,6 +296,33 @@ def test_a_card_keeps_its_height_whatever_statement_it_shows(
         assert [one for one in found if one] == []
 
 
+LEFT_AND_TOLD = """(() => {
+  const shown = [...document.querySelectorAll(".names li")].filter(one => {
+    const box = one.getBoundingClientRect(), fit = document.querySelector(".fit");
+    return box.height && box.left < fit.getBoundingClientRect().right;
+  }).length;
+  const link = [...document.querySelectorAll("footer span")].find(
+    one => one.getClientRects().length && one.parentElement.href);
+  return [shown, link.textContent];
+})()"""
+
+
+def test_a_growing_list_says_how_many_names_are_left(served: Served, measure: Measure) -> None:
+    path = f"{LIST.format('latin')}?view=compact"
+    framed = [(width, heights.NAMES.at(width)) for width in WIDTHS]
+    shown, low = measure(
+        [
+            Job(served.url + path, framed, LEFT_AND_TOLD),
+            Job(served.url + path, [(340, 300)], LEFT_AND_TOLD),
+        ]
+    )
+    for names, told in shown:
+        left = len(NAMES) - names
+        assert told == (f"and {left} more" if left else f"All {len(NAMES)} names")
+    assert max(names for names, _ in shown) > min(names for names, _ in shown) >= 3
+    assert low[0][1] == f"All {len(NAMES)} names"
+
+
 LOW = {
     "card": CARD.format("latin"),
     "card, Greek": CARD.format("greek"),
@@ -303,6 +330,9 @@ LOW = {
     "card, Khmer": CARD.format("khmer"),
     "full text": FULL.format("latin"),
     "names": LIST.format("latin"),
+    "some names": f"{LIST.format('latin')}?view=compact",
+    "latest": "/embed/statements/latest",
+    "stories": "/embed/stories?like=latin",
     "form": FORM,
 }
 

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import feeds, newsletters, signatories, statements
+from widgets import feeds, heights, newsletters, signatories, statements
 from widgets.web import cache, forms, parameters, service
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
+MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
 
 
 @blueprint.get("/statements/<slug:slug>")
@@ -47,6 +48,8 @@ def stories() -> Response:
 @blueprint.get("/statements/<slug:slug>/signatories")
 def signatory_list(slug: str) -> Response:
     look = asked_look()
+    if look.view == "compact":
+        return _names_that_fit(slug, look)
     with service().database.reading() as session:
         shown = statements.standing(session, slug, look.lang)
         count = signatories.count(session, shown.id)
@@ -64,6 +67,19 @@ def signatory_list(slug: str) -> Response:
         page=number,
         pages=pages,
     )
+    return cache.keep(make_response(html))
+
+
+def _names_that_fit(slug: str, look: parameters.Look) -> Response:
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug, look.lang)
+        count = signatories.count(session, shown.id)
+        names = signatories.page(session, shown.id, "", 1)[:MOST_IN_A_COMPACT_LIST]
+    values = {"look": look, "statement": shown, "count": count, "names": names}
+    html = render_template("embeds/names.html", **values)
+    if names:  # laid out once to count, and again with the words for each count
+        fitting = heights.names_that_fit(html)
+        html = render_template("embeds/names.html", **values, fitting=fitting)
     return cache.keep(make_response(html))
 
 

@@ -44,6 +44,19 @@ def privacy() -> Response:
     return cache.keep(make_response(render_template("pages/privacy.html")))
 
 
+@blueprint.get("/secure-connection")
+def secure_connection() -> Response:
+    """Why https matters; linked from every page that came without it."""
+    settings = service().settings
+    html = render_template(
+        "pages/secure_connection.html",
+        host_name=settings.host_name,
+        secure_address=settings.url("/secure-connection"),
+        is_https=settings.is_https,
+    )
+    return cache.keep(make_response(html))
+
+
 @blueprint.get("/pictures/<digest:digest>-<int:width>.<any(webp, jpg):suffix>")
 def picture(digest: str, width: int, suffix: str) -> Response:
     """A stored picture. Its name is its content's, so it never changes; but it may be taken

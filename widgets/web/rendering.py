@@ -8,7 +8,7 @@ from flask import Flask
 from widgets import languages, records, text
 from widgets.models import Image
 from widgets.statements import Shown
-from widgets.web import service, snippets, styles
+from widgets.web import security, service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -44,6 +44,8 @@ def install(app: Flask) -> None:
         picture_url=picture_url,
         quote_place=quote_place,
         rules=styles.inline_css,
+        secure_origin=security.secure_origin,
+        secure_self=security.secure_self,
         snippet=snippets.snippet,
         spoken=languages.spoken,
         statement_path=statement_path,

@@ -11,19 +11,22 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from widgets import heights, languages, newsletters, statements
+from widgets import feeds, heights, languages, newsletters, statements
 from widgets.heights import Height
 from widgets.languages import N_
+from widgets.statements import Shown
 from widgets.web import parameters, service
 from widgets.web.parameters import Look
 
 blueprint = Blueprint("snippets", __name__)
 
-USUAL_WIDTH = 600  # px: what the attributes say, for where styles are taken out
+PLAIN_WIDTH = 300  # px: of a frame that nobody gives one, as where styles are taken out
 PREVIEWS = (320, 560, 960)  # px
 FIELDS = ("theme", "accent", "site")
+NARROWING = ("topic", "country")
 # The least that works: links open beside the member's page, and as ordinary pages.
 LINKS = "allow-popups allow-popups-to-escape-sandbox"
 FORMS = f"allow-forms {LINKS}"
@@ -32,13 +35,16 @@ FORMS = f"allow-forms {LINKS}"
 @dataclass(frozen=True)
 class Choice:
     """A widget that can be chosen. label: in the list of choices. name: of its frame, for screen
-    readers. path: below the base URL. query: what it always asks for."""
+    readers. path: below the base URL. query: what it always asks for. titled: its frame has the
+    statement's title in its name. narrow: a topic or a country can be asked for."""
 
     key: str
     label: str
     name: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    titled: bool = False
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Snippet:
                 '<div style="container-type:inline-size;position:relative">\n'
                 '<blockquote style="position:absolute;margin:24px">'
                 '<a href="{link}" tabindex="-1">{title}</a></blockquote>\n'
-                '<iframe src="{src}" title="{title}" width="{width}" height="{height}" '
+                '<iframe src="{src}" title="{title}" height="{height}" '
                 'loading="lazy" referrerpolicy="no-referrer" sandbox="{sandbox}" '
                 'style="position:relative;display:block;box-sizing:border-box;border:0;width:100%;'
                 'height:{css}"></iframe>\n'
@@ -68,8 +74,7 @@ class Snippet:
                 src=url(self.src),
                 title=self.title,
                 link=url(self.link),
-                width=USUAL_WIDTH,
-                height=self.height.at(USUAL_WIDTH),
+                height=self.height.at(PLAIN_WIDTH),
                 sandbox=self.sandbox,
                 css=self.height.css(),
             )
@@ -95,66 +100,86 @@ def shown_at(path: str) -> str | None:
 
 
 CARD = "/embed/statements/{slug}"
+NAMES = f"{CARD}/signatories"
+LATEST = "/embed/statements/latest"
+STORIES = "/embed/stories"
+FORM = "/embed/newsletters/"
+POSTS = "/embed/posts/"
 STATEMENT_WIDGETS = (
-    Choice("card", N_("The statement, as a card"), N_("Statement"), CARD),
+    Choice("card", N_("The statement, as a card"), N_("Statement"), CARD, titled=True),
     Choice(
-        "full", N_("The statement, all of its text"), N_("Statement"), CARD, (("view", "full"),)
+        "full",
+        N_("The statement, all of its text"),
+        N_("Statement"),
+        CARD,
+        (("view", "full"),),
+        titled=True,
     ),
-    Choice("names", N_("All the names under it"), N_("Signatories"), f"{CARD}/signatories"),
+    Choice("names", N_("All the names under it"), N_("Signatories"), NAMES, titled=True),
+    Choice(
+        "some-names",
+        N_("As many names as fit, for a list that grows"),
+        N_("Signatories"),
+        NAMES,
+        (("view", "compact"),),
+        titled=True,
+    ),
+    Choice(
+        "stories", N_("More stories like it"), N_("More stories"), STORIES, (("like", "{slug}"),)
+    ),
 )
-SITE_WIDGETS: tuple[Choice, ...] = ()
+NETWORK_WIDGETS = (
+    Choice("latest", N_("The newest statement"), N_("The newest statement"), LATEST, narrow=True),
+    Choice("newest", N_("The newest stories"), N_("More stories"), STORIES, narrow=True),
+)
 
 
 @blueprint.get("/statements/<slug:slug>/embed")
 def of_statement(slug: str) -> Response:
     """The snippets of one statement, and of what isn't about one."""
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
-        letters = newsletters.slugs(session)
-    return _builder(_choices(STATEMENT_WIDGETS, letters), shown.title, slug)
+        shown = statements.standing(session, slug, languages.spoken())
+        others = _of_network(session)
+    return _builder([*STATEMENT_WIDGETS, *others], shown)
 
 
 @blueprint.get("/embed")
 def of_network() -> Response:
     """The snippets of what isn't about one statement."""
     with service().database.reading() as session:
-        letters = newsletters.slugs(session)
-    return _builder(_choices((), letters), None, None)
+        others = _of_network(session)
+    return _builder(others, None)
 
 
-def _choices(first: tuple[Choice, ...], letters: list[str]) -> list[Choice]:
+def _of_network(session: Session) -> list[Choice]:
     forms = [
-        Choice(
-            f"newsletter-{letter}",
-            N_("The newsletter form"),
-            N_("Newsletter"),
-            f"/embed/newsletters/{letter}",
-        )
-        for letter in letters
+        Choice(f"newsletter-{one}", N_("The newsletter form"), N_("Newsletter"), FORM + one)
+        for one in newsletters.slugs(session)
     ]
-    return [*first, *SITE_WIDGETS, *forms]
+    posts = [
+        Choice(f"posts-{one.slug}", feeds.name(one), feeds.name(one), POSTS + one.slug)
+        for one in feeds.followed(session)
+    ]
+    return [*NETWORK_WIDGETS, *forms, *posts]
 
 
-def _builder(choices: list[Choice], title: str | None, slug: str | None) -> Response:
+def _builder(choices: list[Choice], shown: Shown | None) -> Response:
     asked = {name: value.strip() for name, value in request.args.items()}
     chosen = next((one for one in choices if one.key == asked.get("widget")), choices[0])
     # the widget's language has a name of its own here: this page is in the webmaster's
-    look = parameters.look(
-        urlencode(
-            {**{name: asked.get(name, "") for name in FIELDS}, "lang": asked.get("language", "")}
-        )
-    )
-    pairs = dict(chosen.query) | dict(parameters.normal(look.query().lstrip("?")))
-    path = chosen.path.format(slug=slug) + (f"?{urlencode(sorted(pairs.items()))}" if pairs else "")
+    wanted = {"lang": asked.get("language", "")}
+    wanted |= {
+        name: asked.get(name, "") for name in (*FIELDS, *(NARROWING if chosen.narrow else ()))
+    }
+    look = parameters.look(urlencode(wanted))
+    slug = shown.slug if shown else ""
+    always = {name: value.format(slug=slug) for name, value in chosen.query}
+    query = urlencode(sorted((always | dict(parameters.normal(look.query()[1:]))).items()))
+    path = chosen.path.format(slug=slug) + (f"?{query}" if query else "")
     with languages.speaking(languages.known(look.lang) or languages.spoken()):
         name = languages.gettext(chosen.name)
-        if title and chosen in STATEMENT_WIDGETS:
-            name = languages.gettext("%(what)s: %(title)s", what=name, title=title)
-    made = snippet(
-        path,
-        name,
-        f"/statements/{slug}" if slug else "/",
-    )
+        if shown and chosen.titled:
+            name = languages.gettext("%(what)s: %(title)s", what=name, title=shown.title)
     html = render_template(
         "pages/embed.html",
         action=request.path,
@@ -163,9 +188,8 @@ def _builder(choices: list[Choice], title: str | None, slug: str | None) -> Resp
         look=look,
         asked=asked,
         problems=_problems(asked, look),
-        slug=slug,
-        title=title,
-        snippet=made,
+        statement=shown,
+        snippet=snippet(path, name, f"/statements/{slug}" if shown else "/"),
         previews=PREVIEWS,
         languages=languages.LANGUAGES,
     )
@@ -179,6 +203,11 @@ def _problems(asked: dict[str, str], look: Look) -> dict[str, str]:
         found["accent"] = languages.gettext(
             "“%(value)s” is not a colour of six digits like 1f4d45; the network’s own is used.",
             value=asked["accent"][:40],
+        )
+    if asked.get("country") and not look.country:
+        found["country"] = languages.gettext(
+            "“%(value)s” is not a country’s code of two letters, like NO.",
+            value=asked["country"][:40],
         )
     if asked.get("site") and not look.site:
         found["site"] = languages.gettext(
