@@ -99,9 +99,9 @@ def test_the_same_as_xml(ask: Callable[..., Any]) -> None:
         (f"{STATEMENT}?lang=not-a-language!", "/embed/statements/river-gate"),
         (
             f"{STATEMENT}?theme=dark#signatories",
-            "/embed/statements/river-gate/signatories?theme=dark",
+            "/embed/statements/river-gate/signatories?theme=dark&view=compact",
         ),
-        (f"{STATEMENT}#signatories", "/embed/statements/river-gate/signatories"),
+        (f"{STATEMENT}#signatories", "/embed/statements/river-gate/signatories?view=compact"),
         (f"{CARD}?view=full", "/embed/statements/river-gate?view=full"),
         (f"{CARD}/signatories", "/embed/statements/river-gate/signatories"),
         (f"{CARD}/signatories?q=lamp", "/embed/statements/river-gate/signatories?q=lamp"),

@@ -7,7 +7,7 @@ ours into a text. What is refused is told in English, to whoever builds or runs 
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -140,7 +140,7 @@ def _place(parts: SplitResult) -> tuple[str, int | None]:
 def _widget(ours: SplitResult) -> Widget:
     """What shows an address of ours. Raises Refused, and what statements.standing raises."""
     endpoint, values = _route(ours.path)
-    query = parameters.look(ours.query).query()
+    look = parameters.look(ours.query)
     image = None
     if endpoint in OF_STATEMENTS:
         with service().database.reading() as session:
@@ -148,12 +148,15 @@ def _widget(ours: SplitResult) -> Widget:
     if endpoint == "pages.index":
         path = LATEST
     elif endpoint == "pages.statement":
-        names = ours.fragment == "signatories"
-        path = url_for("embeds.signatory_list" if names else "embeds.statement", **values)
+        path = url_for("embeds.statement", **values)
+        if ours.fragment == "signatories":
+            # as many names as fit, and how many more: the height that is told today has to do
+            path, look = f"{path}/signatories", replace(look, view="compact")
     elif endpoint.startswith("embeds."):
         path = url_for(endpoint, **values)
     else:
         path = ""
+    query = look.query()
     html = snippets.shown_at(path + query) if path else None
     if html is None:
         raise Refused(404, "There is nothing at this address that can be shown in a frame.")
