@@ -139,6 +139,8 @@ def _save(
     names_changed = file.names is not None and signatories.replace(
         session, statement.id, file.names
     )
+    if "lang" in different:
+        signatories.put_in_order(session, statement.id)
     if change == Change.UNCHANGED and (different or names_changed):
         change = Change.CHANGED
         statement.updated_at = now

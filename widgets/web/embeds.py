@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import newsletters, signatories, statements
+from widgets import newsletters, roll, signatories, statements
 from widgets.web import cache, forms, parameters, service
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
@@ -24,19 +24,23 @@ def signatory_list(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug)
         count = signatories.count(session, shown.id)
-        found = signatories.count(session, shown.id, look.q) if look.q else count
-        pages = max(1, -(-found // signatories.PER_PAGE))
-        number = min(look.page, pages)
-        names = signatories.page(session, shown.id, look.q, number)
+        lang = look.lang or shown.lang
+        countries = roll.country_names(session, shown.id)
+        page = groups = None
+        if look.group and not look.country and len(countries) > 1:
+            groups = roll.grouped(session, shown.id, lang, look.q)
+        else:
+            page = roll.page(
+                session, shown.id, lang, search=look.q, country=look.country, number=look.page
+            )
     html = render_template(
         "embeds/signatories.html",
         look=look,
         statement=shown,
         count=count,
-        found=found,
-        names=names,
-        page=number,
-        pages=pages,
+        countries=countries,
+        page=page,
+        groups=groups,
     )
     return cache.keep(make_response(html))
 

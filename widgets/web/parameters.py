@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from widgets.members import LONGEST_SLUG
+from widgets.roll import NOWHERE
 from widgets.statement_files import LANG, SLUG
-from widgets.text import clean
+from widgets.text import clean, is_country
 
 LONGEST_SEARCH = 100  # characters
 _VALID = {
     "accent": re.compile(r"#?[0-9a-fA-F]{6}"),
+    "country": re.compile(r"[A-Za-z]{2}"),
+    "group": re.compile(r"country"),
     "lang": re.compile(LANG),
     "page": re.compile(r"[1-9][0-9]{0,3}"),
     "site": re.compile(SLUG),
@@ -24,7 +27,8 @@ _VALID = {
 
 @dataclass(frozen=True)
 class Look:
-    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own."""
+    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. group and
+    country: for lists of names; "country" or nothing, and a country's code, NOWHERE or nothing."""
 
     theme: str = "auto"
     accent: str = ""
@@ -33,6 +37,8 @@ class Look:
     view: str = "compact"
     page: int = 1
     q: str = ""
+    group: str = ""
+    country: str = ""
 
     def query(self, **changes: str | int) -> str:
         """The query that gives this look, or this with some changes: "?site=…" or nothing."""
@@ -40,6 +46,10 @@ class Look:
         values = {**vars(self), **changes}
         pairs = [(k, v) for k, v in sorted(values.items()) if v != getattr(usual, k)]
         return "?" + urlencode(pairs) if pairs else ""
+
+    def differs(self, name: str) -> bool:
+        """Whether a parameter has another value than it has without being named."""
+        return bool(getattr(self, name) != getattr(Look(), name))
 
     def frame_query(self) -> str:
         """What goes along from page to page within a frame."""
@@ -57,6 +67,10 @@ def normal(query: str) -> tuple[tuple[str, str], ...]:
                 found[name] = searched
         elif name in _VALID and _VALID[name].fullmatch(value):
             kept = value.lstrip("#").lower() if name == "accent" else value
+            if name == "country":
+                kept = value.upper()
+                if kept != NOWHERE and not is_country(kept):
+                    continue
             if len(kept) <= LONGEST_SLUG and (name, kept) != ("page", "1"):
                 found[name] = kept
     return tuple(sorted(found.items()))
