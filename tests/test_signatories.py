@@ -368,7 +368,7 @@ def test_an_upgrade_makes_anew_what_an_older_version_made_from_names(service: Se
     with service.database.reading() as session:
         kept = session.execute(select(Signatory.folded, Signatory.initial, Signatory.weight))
         assert list(map(tuple, kept)) == [
-            ("circle of lamp keepers", "C", 27),
+            ("circle of lamp keepers", "C", 26),
             ("union de lectores", "U", signatories.weight(NAMES[1])),
         ]
         assert signatories.listed(session, number) == NAMES

@@ -15,7 +15,8 @@ from widgets.models import Signatory
 from widgets.signatories import PAGE_BYTES, Name, collator, wire_bytes
 
 NOWHERE = "ZZ"  # CLDR's code for an unknown region
-MOST_JUMPS = 80
+MOST_LETTERS = 60  # that have links of their own
+MOST_SCRIPTS = 12
 _GROUP_BYTES = 20  # what a country takes in a compressed page besides its name
 
 
@@ -157,7 +158,8 @@ def _weight(session: Session, statement_id: int) -> int:
 
 def _in_own_order(session: Session, wanted: list[ColumnElement[bool]]) -> list[_Row]:
     query = select(Signatory.position, Signatory.weight, Signatory.initial).where(*wanted)
-    return [_Row(*row) for row in session.execute(query.order_by(Signatory.position))]
+    ordered = query.order_by(Signatory.position)
+    return list(map(_Row._make, session.execute(ordered)))
 
 
 def _in_alphabet(
@@ -169,7 +171,7 @@ def _in_alphabet(
     if asked.rules == collator(session, statement_id).rules:
         query = select(Signatory.position, Signatory.weight, Signatory.initial).where(*wanted)
         ordered = query.order_by(Signatory.sort_key, Signatory.position)
-        return [_Row(*row) for row in session.execute(ordered)]
+        return list(map(_Row._make, session.execute(ordered)))
     found = session.execute(
         select(Signatory.position, Signatory.weight, Signatory.name).where(*wanted)
     )
@@ -179,31 +181,44 @@ def _in_alphabet(
 
 def _jumps(rows: list[_Row], starts: list[int], shown: list[_Row]) -> list[Jump]:
     """A link for each initial. But names in a script that fill no page have one link together, as
-    have those of the rarer scripts where there would be more than MOST_JUMPS."""
+    have those of the rarer scripts where there would be too many links; neighbours too, then."""
     pages: dict[str, int] = {}
-    weights: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for (_, size, initial), start in zip(rows, starts, strict=False):
+        if initial not in pages:
+            pages[initial] = start // PAGE_BYTES + 1
+        sizes[initial] += size
     scripts: dict[str, list[str]] = {}
-    for row, start in zip(rows, starts, strict=False):
-        if row.initial not in pages:
-            pages[row.initial] = start // PAGE_BYTES + 1
-            scripts.setdefault(script(row.initial), []).append(row.initial)
-        weights[script(row.initial)] += row.weight
+    weights: Counter[str] = Counter()
+    for initial in pages:
+        scripts.setdefault(script(initial), []).append(initial)
+        weights[script(initial)] += sizes[initial]
     spelt: set[str] = set()
-    left = MOST_JUMPS
+    left = MOST_LETTERS
     for name, total in weights.most_common():
         if total > PAGE_BYTES and len(scripts[name]) <= left:
             spelt.add(name)
             left -= len(scripts[name])
-    here = {row.initial for row in shown}
-    jumps = []
+    runs: list[list[str]] = []
+    joining = False
     for name, initials in scripts.items():
         if name in spelt:
-            jumps += [Jump(one, one, pages[one], one in here) for one in initials]
+            runs += [[one] for one in initials]
+        elif joining and len(scripts) - len(spelt) > MOST_SCRIPTS:
+            runs[-1] += initials
         else:
-            label = initials[0] if len(initials) == 1 else f"{initials[0]}–{initials[-1]}"
-            is_here = not here.isdisjoint(initials)
-            jumps.append(Jump(label, initials[0], pages[initials[0]], is_here))
-    return jumps
+            runs.append(list(initials))
+        joining = name not in spelt
+    here = {row.initial for row in shown}
+    return [
+        Jump(
+            label=run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}",
+            initial=run[0],
+            page=pages[run[0]],
+            here=not here.isdisjoint(run),
+        )
+        for run in runs
+    ]
 
 
 def _at(session: Session, statement_id: int, positions: list[int]) -> list[Name]:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import nh3
 from babel import Locale, UnknownLocaleError
@@ -105,6 +106,7 @@ def has_substance(text: str) -> bool:
     return any(unicodedata.category(c)[0] in "LNS" for c in text)
 
 
+@lru_cache(maxsize=10_000)
 def _is_mark(character: str) -> bool:
     """An accent of Latin, Greek or Cyrillic, a vowel sign of Arabic or Hebrew, or invisible. The
     marks of other scripts tell words apart as letters do."""

@@ -16,6 +16,8 @@ from widgets.web.parameters import Look, look, normal
         ("theme=auto&view=compact&page=1", Look()),
         ("view=full&page=3&q=union", Look(view="full", page=3, q="union")),
         ("lang=pt-BR", Look(lang="pt-BR")),
+        ("group=country&country=kh", Look(group="country", country="KH")),
+        ("country=ZZ", Look(country="ZZ")),
     ],
 )
 def test_what_is_known_and_valid_is_taken(query: str, expected: Look) -> None:
@@ -41,6 +43,11 @@ def test_what_is_known_and_valid_is_taken(query: str, expected: Look) -> None:
         "page=-1",
         "page=99999",
         "page=%D9%A1",
+        "group=city",
+        "country=XX",
+        "country=UK",
+        "country=Norway",
+        "country=%D9%A1%D9%A1",
         "q=%00%00",
         "q=",
         "unknown=1&utm_source=x",
