@@ -52,7 +52,8 @@ class Signatory(Base):
     __tablename__ = "signatories"
     __table_args__ = (
         UniqueConstraint("statement_id", "position"),
-        Index(None, "statement_id", "sort_key"),
+        # All that is needed to cut a list into pages is in it; the rows are not visited.
+        Index(None, "statement_id", "sort_key", "position", "weight", "initial"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -20,6 +20,5 @@ def upgrade() -> None:
         sa.Column("weight", sa.Integer(), nullable=False, server_default="100"),
     ):
         op.add_column("signatories", column)
-    op.create_index(
-        op.f("ix_signatories_statement_id_sort_key"), "signatories", ["statement_id", "sort_key"]
-    )
+    columns = ["statement_id", "sort_key", "position", "weight", "initial"]
+    op.create_index(op.f(f"ix_signatories_{'_'.join(columns)}"), "signatories", columns)
