@@ -96,7 +96,7 @@ def test_nobody_can_put_words_into_our_mails(service: Service) -> None:
 def test_it_says_what_to_do_if_it_was_not_you(service: Service) -> None:
     Desk(service).sign_up()
 
-    assert "If it wasn't you, ignore this mail" in plain(written(service))
+    assert "If it was somebody else, ignore this mail" in plain(written(service))
 
 
 def test_a_subscribed_reader_gets_no_code_and_no_confirmation(service: Service) -> None:

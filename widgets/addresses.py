@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
+from widgets.languages import gettext
+
 LONGEST = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
 LONGEST_LOCAL = 64  # octets before the @, RFC 5321 §4.5.3.1.1
 DOTS_DO_NOT_COUNT = frozenset({"gmail.com", "googlemail.com"})
 
 
 class BadAddress(ValueError):
-    """Not one deliverable address; the text is a sentence for the reader."""
+    """Not one deliverable address; the text is a sentence for the reader, in the language that is
+    spoken."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,15 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
     """
     text = typed.strip()
     if not text:
-        raise BadAddress("Please type your e-mail address.")
+        raise BadAddress(gettext("Please type your e-mail address."))
     if any(unicodedata.category(c) in ("Cc", "Cs") or c == "\ufffd" for c in text):
-        raise BadAddress("An e-mail address is one line, without special characters.")
+        raise BadAddress(gettext("An e-mail address is one line, without special characters."))
     if not text.startswith('"') and len(re.findall(r"[^\s@,;<>]@[^\s@,;<>]", text)) > 1:
-        raise BadAddress("Please type one address; each is signed up by itself.")
+        raise BadAddress(gettext("Please type one address; each is signed up by itself."))
     if len(text.encode()) > LONGEST or len(text.rpartition("@")[0].encode()) > LONGEST_LOCAL:
-        raise BadAddress("This is longer than an e-mail address can be.")
+        raise BadAddress(gettext("This is longer than an e-mail address can be."))
     if "@" not in text:
-        raise BadAddress("An e-mail address has an @ in it, like name@example.org.")
+        raise BadAddress(gettext("An e-mail address has an @ in it, like name@example.org."))
     try:
         valid = validate_email(
             text,
@@ -55,12 +58,14 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
         )
     except EmailNotValidError:
         raise BadAddress(
-            "This does not look like an e-mail address. Please check it: name@example.org."
+            gettext("This does not look like an e-mail address. Please check it: name@example.org.")
         ) from None
     # What needs quotation marks (RFC 5321), or looks like an encoded word of a mail's head
     # (RFC 2047), is read by mail programs each in its own way: it could reach somebody else.
     if valid.local_part.startswith('"') or "=?" in valid.local_part:
-        raise BadAddress("Addresses written in this way can’t be used here. Please give another.")
+        raise BadAddress(
+            gettext("Addresses written in this way can’t be used here. Please give another.")
+        )
     return Address(valid.local_part, valid.ascii_domain.lower())
 
 

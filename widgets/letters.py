@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import members
+from widgets import languages, members
 from widgets.colours import accent
 from widgets.models import Message, State, Suppression
 from widgets.service import Service
@@ -58,6 +58,7 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     sign_up, subscription = row.sign_up, row.sign_up.subscription
     address = str(subscription.subscriber.address)
     settings, links = service.settings, service.links
+    site = members.site_name(session, sign_up.site)
     unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
     letter = _write(
         row.kind,
@@ -68,7 +69,7 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
         accent=accent(settings.accent),
         newsletter=subscription.newsletter.name,
         title=subscription.newsletter.title,
-        site=members.site_name(session, sign_up.site),
+        asked=_asked(subscription.newsletter.name, settings.network_name, site),
         code=links.code(sign_up.id),
         confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, sign_up.epoch)}"),
         unsubscribe=unsubscribe,
@@ -88,6 +89,23 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
     _check(mail, address)
     return mail
+
+
+def _asked(newsletter: str, network: str, site: str | None) -> str:
+    """What happened, for somebody who may not have done it. site: whose it happened on."""
+    if site:
+        return languages.gettext(
+            "Somebody, probably you, asked for %(newsletter)s of %(network)s on the site of "
+            "%(site)s.",
+            newsletter=newsletter,
+            network=network,
+            site=site,
+        )
+    return languages.gettext(
+        "Somebody, probably you, asked for %(newsletter)s of %(network)s.",
+        newsletter=newsletter,
+        network=network,
+    )
 
 
 def _wanted(session: Session, row: Message) -> bool:
@@ -156,10 +174,15 @@ def template_folder() -> Path:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(template_folder()),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        languages.gettext, languages.ngettext, newstyle=True, pgettext=languages.pgettext
+    )
+    return environment

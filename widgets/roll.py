@@ -20,6 +20,12 @@ MOST_SCRIPTS = 12
 _GROUP_BYTES = 20  # what a country takes in a compressed page besides its name
 
 
+def is_long(session: Session, statement_id: int) -> bool:
+    """Whether all the names of a statement have more than one page."""
+    query = select(func.sum(Signatory.weight)).where(Signatory.statement_id == statement_id)
+    return (session.scalar(query) or 0) > PAGE_BYTES
+
+
 @dataclass(frozen=True)
 class Jump:
     """A link to where the names with an initial begin: on which page, before which of them.
@@ -67,7 +73,7 @@ def page(
     who reads on from page to page misses none. Of too high a number, it is the last page.
     """
     wanted = _matching(statement_id, search, country)
-    if country or _weight(session, statement_id) > PAGE_BYTES:
+    if country or is_long(session, statement_id):
         rows = _in_alphabet(session, statement_id, lang, wanted)
     else:
         rows = _in_own_order(session, wanted)
@@ -149,11 +155,6 @@ class _Row(NamedTuple):
     position: int
     weight: int
     initial: str
-
-
-def _weight(session: Session, statement_id: int) -> int:
-    query = select(func.sum(Signatory.weight)).where(Signatory.statement_id == statement_id)
-    return session.scalar(query) or 0
 
 
 def _in_own_order(session: Session, wanted: list[ColumnElement[bool]]) -> list[_Row]:

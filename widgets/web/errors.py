@@ -7,6 +7,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from widgets.feeds import NoSuchFeed
+from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
 from widgets.statements import NoSuchStatement, Withdrawn
 from widgets.text import long_date
@@ -15,13 +17,22 @@ from widgets.web import parameters
 log = logging.getLogger("undersigned.web")
 
 WORDS = {
-    400: ("We could not read this", "The request was malformed. Please go back and try again."),
-    404: ("There is nothing here", "The address may be mistyped, or what was here has moved."),
-    405: ("This can’t be done here", "Please go back and use the buttons on the page."),
-    410: ("This is gone", "What was here has been taken back."),
-    413: ("This is too much", "What was sent is larger than any form of ours. Nothing was kept."),
-    500: ("Something failed on our side", "Nothing you did. Please try again in a minute."),
-    503: ("We can’t answer just now", "Please try again in a minute."),
+    400: (
+        N_("We could not read this"),
+        N_("The request was malformed. Please go back and try again."),
+    ),
+    404: (
+        N_("There is nothing here"),
+        N_("The address may be mistyped, or what was here has moved."),
+    ),
+    405: (N_("This can’t be done here"), N_("Please go back and use the buttons on the page.")),
+    410: (N_("This is gone"), N_("What was here has been taken back.")),
+    413: (
+        N_("This is too much"),
+        N_("What was sent is larger than any form of ours. Nothing was kept."),
+    ),
+    500: (N_("Something failed on our side"), N_("Nothing you did. Please try again in a minute.")),
+    503: (N_("We can’t answer just now"), N_("Please try again in a minute.")),
 }
 
 
@@ -54,6 +65,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(NoSuchStatement)
     @app.errorhandler(NoSuchNewsletter)
+    @app.errorhandler(NoSuchFeed)
     def not_there(error: Exception) -> Response:
         return page(404)
 
@@ -63,9 +75,12 @@ def install(app: Flask) -> None:
         assert statement.withdrawn_on
         return page(
             410,
-            title="This statement was withdrawn",
-            text=f"“{statement.title}” was taken back by its signatories’ network on "
-            f"{long_date(statement.withdrawn_on, 'en')}.",
+            title=gettext("This statement was withdrawn"),
+            text=gettext(
+                "“%(title)s” was taken back by its signatories’ network on %(date)s.",
+                title=statement.title,
+                date=long_date(statement.withdrawn_on, spoken()),
+            ),
         )
 
 
@@ -78,8 +93,8 @@ def page(
     html = render_template(
         f"{folder}/error.html",
         look=parameters.look(request.query_string.decode("latin-1")),
-        title=title or words[0],
-        text=text or words[1],
+        title=title or gettext(words[0]),
+        text=text or gettext(words[1]),
         again=request.method == "POST" and code in (500, 503),
     )
     return make_response(html, status or code)

@@ -16,11 +16,14 @@ from wtforms import StringField
 from wtforms.csrf.core import CSRF
 from wtforms.validators import ValidationError
 
+from widgets.languages import N_, gettext
 from widgets.links import BadLink, ExpiredLink, Links
 from widgets.newsletters import Form
 
-STALE = "This page had been open for a long time. Your address is still here: please press again."
-NOT_OURS = "We could not tell that this came from our form. Please press again."
+STALE = N_(
+    "This page had been open for a long time. Your address is still here: please press again."
+)
+NOT_OURS = N_("We could not tell that this came from our form. Please press again.")
 
 
 class _ForgivingParser(FormDataParser):
@@ -53,9 +56,9 @@ class FormToken(CSRF):
         try:
             form.agreed_to = self.links.read_form(field.data or "", self.shown.slug, this_hour())
         except ExpiredLink:
-            raise ValidationError(STALE) from None
+            raise ValidationError(gettext(STALE)) from None
         except BadLink:
-            raise ValidationError(NOT_OURS) from None
+            raise ValidationError(gettext(NOT_OURS)) from None
 
 
 class SignUpForm(FlaskForm):  # type: ignore[misc]

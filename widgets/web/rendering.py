@@ -1,13 +1,14 @@
 """What templates can say: the filters and names they share."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask
-from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
-from widgets.web import service, styles
+from widgets.statements import Shown
+from widgets.web import security, service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -23,46 +24,60 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        hyphenated=text.hyphenated,
         lede=text.lede,
-        long_date=text.long_date,
+        long_date=lambda day: text.long_date(day, languages.spoken()),
+        opening=text.opening,
+        own_name=languages.own_name,
+        shortened=text.shortened,
         unquoted=text.unquoted,
-        thousands=lambda number: f"{number:,}",
+        thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
         base_url=settings.base_url,
         contact=settings.contact,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
+        oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
-        snippet=snippet,
+        rules=styles.inline_css,
+        secure_origin=security.secure_origin,
+        secure_self=security.secure_self,
+        snippet=snippets.snippet,
+        spoken=languages.spoken,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
 
-def widget_style(look: Look) -> Any:
-    return styles.inline("embeds/embeds.css", look.theme, look.accent or service().settings.accent)
+def widget_style(look: Look, kinds: str) -> Any:
+    """kinds: the sheets of a widget besides what all share, by name, separated by spaces."""
+    sheets = tuple(f"embeds/{name}.css" for name in ("base", *kinds.split()))
+    return styles.inline(sheets, look.theme, look.accent or service().settings.accent)
 
 
 def page_style() -> Any:
-    return styles.inline("pages/pages.css", "auto", service().settings.accent)
+    return styles.inline(("pages/pages.css",), "auto", service().settings.accent)
 
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
 
 
-def snippet(path: str, title: str, height: int) -> str:
-    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
-    return str(
-        Markup(
-            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
-            'loading="lazy" referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(service().settings.url(path), title, height)
-    )
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def quote_place(blocks: list[text.Block]) -> int:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from widgets import newsletters
 from widgets.addresses import BadAddress, parse
+from widgets.languages import N_, gettext
 from widgets.links import BadLink, ExpiredLink
 from widgets.models import Newsletter
 from widgets.newsletters import Answer
@@ -22,11 +23,11 @@ from widgets.web.security import client_limit, is_foreign_post
 blueprint = Blueprint("signup", __name__)
 log = logging.getLogger("undersigned.web")
 
-FOREIGN = "This was sent from another site’s page. If it was you, please press again."
-TOO_OFTEN = "Many sign-ups came from your connection just now. Please press again in a minute."
-FAULT = "We could not keep that just now. Nothing is lost: please press again in a minute."
-WRONG_CODE = "That is not the code in our mail. Please look again: it has six digits."
-NO_MORE_TRIES = "This code has been tried too often or is too old. We can send you a new one."
+FOREIGN = N_("This was sent from another site’s page. If it was you, please press again.")
+TOO_OFTEN = N_("Many sign-ups came from your connection just now. Please press again in a minute.")
+FAULT = N_("We could not keep that just now. Nothing is lost: please press again in a minute.")
+WRONG_CODE = N_("That is not the code in our mail. Please look again: it has six digits.")
+NO_MORE_TRIES = N_("This code has been tried too often or is too old. We can send you a new one.")
 
 
 @blueprint.post("/embed/newsletters/<slug:slug>")
@@ -42,13 +43,13 @@ def sign_up(slug: str) -> AnyResponse:
         if problem := form.token_problem():
             return _form_again(shown, form, problem, 400)
         if is_foreign_post(service().settings):
-            return _form_again(shown, form, FOREIGN, 403)
+            return _form_again(shown, form, gettext(FOREIGN), 403)
         try:
             address = parse(form.address.data or "", allow_test_domains=service().settings.is_local)
         except BadAddress as error:
             return _form_again(shown, form, str(error), 422, of_field=True)
         if not client_limit().allows(request.remote_addr):
-            return _form_again(shown, form, TOO_OFTEN, 429)
+            return _form_again(shown, form, gettext(TOO_OFTEN), 429)
         with service().database.writing() as session:
             made = newsletters.sign_up(
                 session,
@@ -221,7 +222,7 @@ def _form_without_database(slug: str) -> Response:
         "embeds/fault.html",
         look=asked_look(),
         slug=slug,
-        problem=FAULT,
+        problem=gettext(FAULT),
         address=request.form.get("address", ""),
         token=request.form.get("token", ""),
     )
@@ -249,7 +250,7 @@ def _inbox(
         slug=slug,
         newsletter=shown,
         token=token,
-        problem=problem,
+        problem=problem and gettext(problem),
         typed=typed,
         exhausted=exhausted,
     )
