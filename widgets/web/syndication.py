@@ -35,7 +35,7 @@ def atom() -> Response:
         midnight=midnight,
         content={one.id: content(one, counts.get(one.id, 0)) for one in listed},
         enclosures={one.id: picture(one) for one in listed},
-        lang=asked_look().lang or languages.spoken(),
+        lang=languages.spoken(),
         query=asked_look().frame_query(),
     )
     return _public(xml_only(xml), "application/atom+xml; charset=utf-8")
@@ -53,7 +53,7 @@ def json_feed() -> Response:
         "title": settings.network_name,
         "home_page_url": settings.url("/"),
         "feed_url": settings.url("/feed.json" + asked_look().frame_query()),
-        "language": asked_look().lang or languages.spoken(),
+        "language": languages.spoken(),
         "authors": [{"name": settings.network_name, "url": settings.url("/")}],
         "items": [_item(one, counts.get(one.id, 0)) for one in listed],
     }
