@@ -52,7 +52,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# axe-core and the HTML validator; without npm, the tests that need them say so and are skipped.
+# axe-core, the HTML validator, an oEmbed client; without npm, the tests that need them say so and are skipped.
 tests/node_modules/.done: tests/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --prefix tests --no-audit --no-fund --silent; fi
 	@mkdir -p tests/node_modules && touch $@

@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
 
 from widgets import statements
+from widgets.models import Feed, Post
+from widgets.models.fact import content_changed
 from widgets.service import Service
 
 BODY = """The first paragraph is the lede.
@@ -43,6 +45,22 @@ def statement_file(
     return path
 
 
+def translation_file(
+    folder: Path,
+    lang: str,
+    slug: str = "river-gate",
+    *,
+    title: str = "Rouvrez la salle",
+    body: str = "Premier paragraphe.\n\nDeuxième paragraphe.",
+    **fields: str,
+) -> Path:
+    """Writes a statement in another language, to be imported with it or after it."""
+    path = folder / f"{slug}.{lang}.md"
+    lines = "".join(f"{name}: {value}\n" for name, value in fields.items())
+    path.write_text(f'---\ntitle: "{title}"\n{lines}---\n\n{body}\n', encoding="utf-8")
+    return path
+
+
 def picture_bytes(width: int = 900, height: int = 600, form: str = "JPEG") -> bytes:
     """A picture with something to see in it."""
     picture = Image.radial_gradient("L").resize((width, height)).convert("RGB")
@@ -55,3 +73,35 @@ def publish(service: Service, *paths: Path) -> None:
     statements.import_files(
         service.database, service.settings.instance_path, paths, datetime.now(UTC)
     )
+
+
+def follow(service: Service, slug: str, *, posts: int = 1, lang: str | None = None) -> None:
+    """Has the network follow a feed, as if it had been fetched. The newest post is number 0."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with service.database.writing() as session:
+        feed = Feed(
+            slug=slug,
+            url=f"https://{slug}.example/feed",
+            own_title="Circle of Lamp Keepers",
+            site_url=f"https://{slug}.example/",
+            next_fetch_at=now + timedelta(days=1),
+            fetched_at=now,
+            failures=0,
+        )
+        session.add(feed)
+        session.flush()
+        session.add_all(
+            Post(
+                feed_id=feed.id,
+                guid=str(number),
+                position=number,
+                url=f"https://{slug}.example/{number}",
+                title=f"The lamps of evening {number}",
+                summary="Every lamp along the quay was lit again last night. " * 11,
+                lang=lang,
+                published_at=datetime(2026, 3, 2, 12, tzinfo=UTC) - timedelta(days=number),
+                seen_at=now,
+            )
+            for number in range(posts)
+        )
+        content_changed(session)

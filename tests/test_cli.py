@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.actors import CHECKOUT
+from tests.strangers import Says, Stranger, atom
 from widgets import addresses, cli, newsletters, signatories, statements
 from widgets.models import Member, State, Subscriber, Suppression
 from widgets.models.fact import content_version
@@ -119,6 +120,29 @@ def test_import_says_what_became_of_each_file(run: Run, tmp_path: Path) -> None:
         "second-gate: new, 0 signatories, http://network.test/statements/second-gate\n"
     )
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_import_of_translations_says_in_which_language_and_where(run: Run, tmp_path: Path) -> None:
+    original, french = statement(tmp_path), tmp_path / "river-gate.fr.md"
+    french.write_text("---\ntitle: Rouvrez\n---\n\nTexte.\n")
+    result = run("import", str(french), str(original))
+    assert result.stdout == (
+        "river-gate (fr): new, http://network.test/statements/river-gate?lang=fr\n"
+        "river-gate: new, 0 signatories, http://network.test/statements/river-gate\n"
+    )
+    french.write_text("---\ntitle: Rouvrez\nwithdrawn: 2026-03-05\n---\n\nTexte.\n")
+    assert run("import", str(french)).stdout.startswith("river-gate (fr): taken back, ")
+
+
+def test_import_of_a_translation_of_nothing_names_what_is_missing(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "river-gate.fr.md"
+    path.write_text("---\ntitle: Rouvrez\n---\n\nTexte.\n")
+    result = run("import", str(path))
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {path}:1: there is no statement “river-gate” to translate; import river-gate.md "
+        "first, or together with this\nNothing was imported.\n"
+    )
 
 
 def test_import_twice_is_unchanged_and_a_correction_is_changed(run: Run, tmp_path: Path) -> None:
@@ -439,3 +463,62 @@ def test_a_process_with_bad_settings_ends_without_a_traceback(environment: dict[
         "Error: The settings can't be used.\n"
         "UNDERSIGNED_ACCENT must be six hexadecimal digits, like b3261e.\n"
     )
+
+
+# Feeds
+
+
+def test_a_feed_is_followed_fetched_listed_and_forgotten(run: Run) -> None:
+    with Stranger({"/feed": Says(atom("Two", "One"))}) as stranger:
+        added = run("feed", "add", "lamps", stranger.url(), FEED_ALLOW_PRIVATE="true")
+        assert (added.exit_code, added.stderr) == (0, "")
+        assert added.stdout == (
+            f"lamps: {stranger.url()}, http://network.test/embed/posts/lamps\n"
+            "lamps: fetched, 2 new, 2 kept\n"
+        )
+        fetched = run("feed", "fetch", FEED_ALLOW_PRIVATE="true")
+        assert (fetched.exit_code, fetched.stdout) == (
+            0,
+            "lamps: fetched, nothing new, 2 kept\n",
+        )
+        listed = run("feed", "list").stdout
+        assert f"lamps: Lamp Keepers, {stranger.url()}\n  last fetched: 20" in listed
+        assert "failing" not in listed
+        stranger.answers.clear()
+        failed = run("feed", "fetch", "lamps", FEED_ALLOW_PRIVATE="true")
+        assert (failed.exit_code, failed.stderr) == (
+            1,
+            "lamps: failed, the server answered 404\n",
+        )
+        assert "; failing since 20" in run("feed", "list").stdout
+    assert run("feed", "remove", "lamps").stdout == "lamps: not followed any more\n"
+    assert run("feed", "list").stdout == ""
+
+
+def test_a_feed_that_cannot_be_fetched_yet_is_followed_all_the_same(run: Run) -> None:
+    added = run("feed", "add", "here", "http://127.0.0.1/feed")
+
+    assert added.exit_code == 0
+    assert added.stderr == (
+        "here: failed, 127.0.0.1 is not on the public internet\n"
+        "It is followed all the same, and tried again by the worker.\n"
+    )
+    assert "here: 127.0.0.1, http://127.0.0.1/feed" in run("feed", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("add", "Lamps!", "https://lamp.example/"), "must be like"),
+        (("add", "lamps", "lamp.example"), "must be an address like"),
+        (("add", "lamps", "https://lamp.example:22/"), "port 22 is not asked"),
+        (("remove", "none"), "There is no feed “none”."),
+        (("fetch", "none"), "There is no feed “none”."),
+    ],
+)
+def test_a_feed_that_is_none_is_refused(run: Run, command: tuple[str, ...], why: str) -> None:
+    result = run("feed", *command)
+
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert run("feed", "list").stdout == ""

@@ -131,6 +131,16 @@ def test_a_key_of_digits_is_a_text(environment: pytest.MonkeyPatch) -> None:
     assert settings.secret_key_fallbacks == ("6543210987654321",)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)]
+)
+def test_yes_and_no_are_written_as_json(
+    environment: pytest.MonkeyPatch, written: str, meant: bool
+) -> None:
+    environment.setenv("UNDERSIGNED_FEED_ALLOW_PRIVATE", written)
+    assert load().feed_allow_private is meant
+
+
 def test_no_domain_need_be_unlimited(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("UNDERSIGNED_UNLIMITED_DOMAINS", "[]")
     assert load().unlimited_domains == frozenset()
@@ -241,6 +251,8 @@ def test_a_trial_may_have_a_weak_key() -> None:
         ("WEB_WORKERS", ["0", "two"]),
         ("WEB_THREADS", ["0", "8.5.1"]),
         ("UNLIMITED_DOMAINS", [5]),
+        ("FEED_SECONDS", ["0", "often", "nan"]),
+        ("FEED_ALLOW_PRIVATE", ["yes", 2, [], "sometimes"]),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_named_with_its_variable(name: str, values: list[Any]) -> None:

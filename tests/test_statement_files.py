@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from widgets.signatories import Name
-from widgets.statement_files import LARGEST, BadFile, StatementFile, read
+from widgets.statement_files import (
+    LARGEST,
+    BadFile,
+    StatementFile,
+    TranslationFile,
+    is_translation,
+    read,
+    read_translation,
+)
 
 TODAY = date(2027, 4, 1)
 HEAD = "title: Reopen the reading room\ndate: 2027-03-01\n"
@@ -56,7 +64,7 @@ def refusal(path: Path) -> str:
     return str(refused.value).removeprefix(f"{path.parent}/")
 
 
-def warnings(statement: StatementFile) -> list[str]:
+def warnings(statement: StatementFile | TranslationFile) -> list[str]:
     return [one.removeprefix(f"{statement.path.parent}/") for one in statement.warnings]
 
 
@@ -229,6 +237,8 @@ def test_an_alias_of_a_text_is_that_text(write: Write) -> None:
         (HEAD + "slug: latest\n", "4: slug “latest” is the name of a widget; take another"),
         (HEAD + "\n# a remark\nlang: English language\n",
          "6: lang “English language” must be a language tag like en, ar or pt-BR"),
+        (HEAD + "lang: xx-klingon\n", "4: lang “xx-klingon” is not a language"),
+        (HEAD + "lang: eng-GB\n", "4: lang “eng-GB” is written “en-GB”"),
         (HEAD + "lang: en_GB\n", "4: lang “en_GB” must be a language tag like en, ar or pt-BR"),
         (HEAD + "topics: [a, [b]]\n", "4: topics must be a list: [one, another]"),
         (HEAD + "topics: {a: b}\n", "4: topics must be a list: [one, another]"),
@@ -410,4 +420,134 @@ def test_the_tables_warnings_name_the_table(write: Write) -> None:
     path.with_name("river-gate.signatories.csv").write_text("name\nOne\none\n")
     assert warnings(read(path, TODAY)) == [
         "river-gate.signatories.csv:3: “one” stands in line 2 already; passed over"
+    ]
+
+
+# Translations
+
+
+@pytest.fixture
+def translate(tmp_path: Path) -> Write:
+    """Writes a translation of river-gate, named by its language."""
+
+    def translate(lang: str, front: str = "title: T\n", body: str = "Texte.\n") -> Path:
+        path = tmp_path / f"river-gate.{lang}.md"
+        path.write_text(f"---\n{front}---\n\n{body}", encoding="utf-8")
+        return path
+
+    return translate
+
+
+def translations_refusal(path: Path) -> str:
+    with pytest.raises(BadFile) as refused:
+        read_translation(path, TODAY)
+    return str(refused.value).removeprefix(f"{path.parent}/")
+
+
+def test_a_translation_says_in_its_language_what_is_words(translate: Write) -> None:
+    path = translate(
+        "pt-BR",
+        "title: Reabram\nlang: pt-BR\ntopics: [Bibliotecas]\npull_quote: Uma carta\n"
+        "endorsement: Apoiam\nimage:\n  alt: Cadeiras\n  credit: Desenho\n",
+        "Na segunda-feira.\n",
+    )
+    assert read_translation(path, TODAY) == TranslationFile(
+        path=path,
+        slug="river-gate",
+        lang="pt-BR",
+        title="Reabram",
+        body="Na segunda-feira.",
+        topics=["Bibliotecas"],
+        pull_quote="Uma carta",
+        endorsement="Apoiam",
+        image_alt="Cadeiras",
+        image_credit="Desenho",
+    )
+
+
+def test_only_a_title_is_needed(translate: Write) -> None:
+    path = translate("ar")
+    assert read_translation(path, TODAY) == TranslationFile(
+        path=path, slug="river-gate", lang="ar", title="T", body="Texte."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "translation"),
+    [
+        ("river-gate.md", False),
+        ("river-gate.ar.md", True),
+        ("river-gate.zh-Hant-TW.md", True),
+        ("River Gate v1.2.md", True),
+        (".river-gate.md", False),
+    ],
+)
+def test_a_translation_is_known_by_its_name(name: str, translation: bool) -> None:
+    assert is_translation(Path(name)) is translation
+
+
+def test_a_tag_is_kept_as_it_is_usually_written(translate: Write, write: Write) -> None:
+    assert read_translation(translate("PT-br"), TODAY).lang == "pt-BR"
+    assert read(write(HEAD + "lang: ZH-hant\n"), TODAY).lang == "zh-Hant"
+
+
+NAMED = (
+    "; a translation's file is named like river-gate.ar.md, and a statement's has no dot before .md"
+)
+
+
+@pytest.mark.parametrize(
+    ("lang", "complaint"),
+    [
+        ("arabic", f"1: “arabic” must be a language tag like en, ar or pt-BR{NAMED}"),
+        ("2", f"1: “2” must be a language tag like en, ar or pt-BR{NAMED}"),
+        ("pt_BR", f"1: “pt_BR” must be a language tag like en, ar or pt-BR{NAMED}"),
+        ("en" + "-abcdefgh" * 4, f"1: “en{'-abcdefgh' * 4}” must be a language tag like en, ar or "
+         f"pt-BR{NAMED}"),
+        ("xx", f"1: “xx” is not a language{NAMED}"),
+        ("fra", f"1: “fra” is written “fr”{NAMED}"),
+        ("old", "1: “old” is not a language that we know; if it is one, say so in the front "
+         "matter: lang: old"),
+        ("und", "1: “und” is not a language that we know; if it is one, say so in the front "
+         "matter: lang: und"),
+    ],
+)  # fmt: skip
+def test_a_language_that_is_none_is_refused(translate: Write, lang: str, complaint: str) -> None:
+    assert translations_refusal(translate(lang)) == f"river-gate.{lang}.md:{complaint}"
+
+
+def test_a_small_language_is_taken_at_its_word(translate: Write) -> None:
+    assert read_translation(translate("ksw", "title: T\nlang: ksw\n"), TODAY).lang == "ksw"
+
+
+@pytest.mark.parametrize(
+    ("front", "complaint"),
+    [
+        ("title: T\nlang: fr\n", "3: lang “fr” is not what the file's name says, “ar”"),
+        ("title: T\nslug: other\n",
+         "3: slug “other” is not what the file's name says, “river-gate”"),
+        ("lang: ar\n", "1: title is missing"),
+        ("title: T\nwithdrawn: 2027-04-02\n", "3: withdrawn 2027-04-02 lies in the future"),
+        ("title: T\nimage: gate.jpg\n", "3: here should be lines like “title: …”"),
+    ],
+)  # fmt: skip
+def test_what_a_translation_cannot_say_is_told_with_its_line(
+    translate: Write, front: str, complaint: str
+) -> None:
+    assert translations_refusal(translate("ar", front)).startswith(f"river-gate.ar.md:{complaint}")
+
+
+def test_what_belongs_to_the_statement_is_ignored_with_a_warning(translate: Write) -> None:
+    path = translate(
+        "ar",
+        "title: T\nslug: river-gate\nlang: AR\ndate: 1 March\ncountries: [NO]\ntags: [a]\n"
+        "image:\n  file: gate.jpg\n",
+        "<b>Bold</b>\n",
+    )
+    assert warnings(read_translation(path, TODAY)) == [
+        "river-gate.ar.md:7: “tags” is not a field; it is ignored",
+        "river-gate.ar.md:5: date belongs to the statement, river-gate.md; it is ignored",
+        "river-gate.ar.md:6: countries belongs to the statement, river-gate.md; it is ignored",
+        "river-gate.ar.md:9: file belongs to the statement; it is ignored",
+        "river-gate.ar.md:12: HTML is shown as text, not obeyed",
     ]

@@ -10,7 +10,21 @@ from widgets.models.fact import content_version
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.statement_files import SLUG
-from widgets.web import embeds, errors, forms, mailbox, pages, rendering, security, signup
+from widgets.web import (
+    crawlers,
+    embeds,
+    errors,
+    forms,
+    mailbox,
+    metadata,
+    oembed,
+    pages,
+    rendering,
+    security,
+    signup,
+    snippets,
+    syndication,
+)
 from widgets.web.cache import PageCache
 
 
@@ -44,9 +58,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False
 
     rendering.install(app)
+    metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (embeds, pages, signup):
+    for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication):
         app.register_blueprint(room.blueprint)
     if settings.smtp_url is None:
         app.register_blueprint(mailbox.blueprint)

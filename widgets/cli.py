@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from widgets import (
     addresses,
     create_app,
+    feeds,
     logs,
     members,
     newsletters,
@@ -30,7 +31,7 @@ from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
-from widgets.statement_files import BadFile
+from widgets.statement_files import BadFile, TranslationFile
 from widgets.web.sample import member_site
 from widgets.web.security import common_headers
 from widgets.web.server import Server
@@ -87,7 +88,8 @@ def upgrade() -> None:
 @main.command("import")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 def import_statements(files: tuple[Path, ...]) -> None:
-    """Imports statements: FILE.md, with its signatories and picture beside it.
+    """Imports statements: FILE.md, with its signatories and picture beside it, and translations:
+    SLUG.LANG.md.
 
     All files are imported, or none. Doing it again changes nothing.
     """
@@ -101,10 +103,12 @@ def import_statements(files: tuple[Path, ...]) -> None:
     for one in done:
         for warning in one.file.warnings:
             click.echo(f"warning: {warning}", err=True)
-        click.echo(
-            f"{one.file.slug}: {one.change}, {one.signatories} signatories, "
-            f"{service.settings.url('/statements/' + one.file.slug)}"
-        )
+        address = service.settings.url(f"/statements/{one.file.slug}")
+        if isinstance(one.file, TranslationFile):
+            lang = one.file.lang
+            click.echo(f"{one.file.slug} ({lang}): {one.change}, {address}?lang={lang}")
+        else:
+            click.echo(f"{one.file.slug}: {one.change}, {one.signatories} signatories, {address}")
 
 
 @main.group()
@@ -124,6 +128,91 @@ def add_member(slug: str, name: str, website: str | None) -> None:
     except members.BadMember as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{saved.slug}: {saved.name}, {saved.website or 'no website'}")
+
+
+@main.group()
+def feed() -> None:
+    """The feeds and accounts whose posts widgets show."""
+
+
+@feed.command("add")
+@click.argument("slug")
+@click.argument("url")
+@click.option("--title", help="What readers see it called; without it, what it calls itself.")
+def add_feed(slug: str, url: str, title: str | None) -> None:
+    """Follows URL: a feed, or an account like @name@social.example or @name.bsky.social.
+
+    Its widget is at /embed/posts/SLUG. Doing it again changes the address or the title.
+    """
+    service = _service()
+    policy = feeds.policy(service.settings)
+    try:
+        with service.database.writing() as session:
+            saved = feeds.follow(session, slug, url, title, datetime.now(UTC), policy)
+    except feeds.BadFeed as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{slug}: {saved.url}, {service.settings.url('/embed/posts/' + slug)}")
+    if not _fetched(service, slug):
+        click.echo("It is followed all the same, and tried again by the worker.", err=True)
+
+
+@feed.command("list")
+def list_feeds() -> None:
+    """The feeds that are followed, and how each is doing."""
+    with _service().database.reading() as session:
+        for one in feeds.followed(session):
+            click.echo(f"{one.slug}: {feeds.name(one)}, {one.url}")
+            fetched = f"{one.fetched_at:%Y-%m-%d %H:%M} UTC" if one.fetched_at else "never"
+            failing = (
+                f"; failing since {one.failing_since:%Y-%m-%d %H:%M} UTC: {one.last_error}"
+                if one.failing_since
+                else ""
+            )
+            click.echo(f"  last fetched: {fetched}{failing}")
+
+
+@feed.command("remove")
+@click.argument("slug")
+def remove_feed(slug: str) -> None:
+    """Follows a feed no longer; its posts go with it."""
+    try:
+        with _service().database.writing() as session:
+            feeds.forget(session, slug)
+    except feeds.NoSuchFeed:
+        raise _no_such_feed(slug) from None
+    click.echo(f"{slug}: not followed any more")
+
+
+@feed.command("fetch")
+@click.argument("slug", required=False)
+def fetch_feed(slug: str | None) -> None:
+    """Fetches a feed (or all) now, and says what happened."""
+    service = _service()
+    with service.database.reading() as session:
+        slugs = [slug] if slug else [one.slug for one in feeds.followed(session)]
+    outcomes = [_fetched(service, one) for one in slugs]
+    if not all(outcomes):
+        sys.exit(1)
+
+
+def _fetched(service: Service, slug: str) -> bool:
+    """Fetches it, and says what came of it; whether it went well."""
+    try:
+        outcome = feeds.fetch_now(
+            service, slug, feeds.policy(service.settings), lambda: datetime.now(UTC)
+        )
+    except feeds.NoSuchFeed:
+        raise _no_such_feed(slug) from None
+    if outcome.error:
+        click.echo(f"{slug}: failed, {outcome.error}", err=True)
+        return False
+    changed = f"{outcome.new} new" if outcome.changed else "nothing new"
+    click.echo(f"{slug}: fetched, {changed}, {outcome.kept} kept")
+    return True
+
+
+def _no_such_feed(slug: str) -> click.ClickException:
+    return click.ClickException(f"There is no feed “{slug}”.")
 
 
 @main.command()

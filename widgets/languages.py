@@ -11,22 +11,13 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
+from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 SOURCE = "en"
-# each by its own name
-LANGUAGES = {
-    "en": "English",
-    "fr": "Français",
-    "es": "Español",
-    "ar": "العربية",
-    "pt": "Português",
-    "ru": "Русский",
-    "km": "ភាសាខ្មែរ",
-    "my": "မြန်မာဘာသာ",
-}
+LANGUAGES = ("en", "fr", "es", "ar", "pt", "ru", "km", "my")
 CATALOGUES = Path(__file__).parent / "translations"
 
 _spoken: ContextVar[str] = ContextVar("spoken", default=SOURCE)
@@ -60,6 +51,19 @@ def known(tag: str) -> str | None:
     """
     primary = tag.partition("-")[0].lower()
     return primary if primary in LANGUAGES else None
+
+
+def own_name(tag: str) -> str:
+    """What a language calls itself; the tag (BCP 47) where nobody knows.
+
+    >>> own_name("fr"), own_name("zz")
+    ('Français', 'zz')
+    """
+    try:
+        name = Locale.parse(tag, sep="-").display_name
+    except (UnknownLocaleError, ValueError):
+        return tag
+    return name[:1].title() + name[1:] if name else tag
 
 
 def N_(message: str) -> str:  # noqa: N802 (the name that gettext gives it)

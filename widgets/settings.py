@@ -66,6 +66,8 @@ class Settings:
     retry_base_seconds: float = 30.0  # first back-off of a refused mail; doubles each time
     lease_seconds: float = 60.0  # how long a worker may hold a message it is sending
     content_check_seconds: float = 1.0  # how stale a cached page may be after a change
+    feed_seconds: float = 900.0  # between two fetches of a feed that the network follows
+    feed_allow_private: bool = False  # feeds may lie on this machine and in private networks
     host: str = "127.0.0.1"
     port: int = 8000
     web_workers: int = 2
@@ -75,12 +77,17 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether this is a trial: the base URL names this machine or a reserved test name."""
-        return is_local_host(urlsplit(self.base_url).hostname or "")
+        return is_local_host(self.host_name)
 
     @property
     def origin(self) -> str:
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def host_name(self) -> str:
+        """The host of the base URL, without its port."""
+        return urlsplit(self.base_url).hostname or ""
 
     @property
     def is_https(self) -> bool:
@@ -144,6 +151,15 @@ def from_values(values: Mapping[str, Any]) -> Settings:
             return default
         return value
 
+    def truth(name: str, default: bool) -> bool:
+        value = values.get(name, default)
+        if value == "":
+            return default
+        if value not in (True, False):  # 1 and 0 are these too
+            problems.append(f"{PREFIX}_{name} must be true or false.")
+            return default
+        return bool(value)
+
     known = {field.name.upper() for field in fields(Settings)}
     problems += [f"{PREFIX}_{name} is not a setting." for name in values if name not in known]
     fallbacks = values.get("SECRET_KEY_FALLBACKS") or []
@@ -187,6 +203,8 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         retry_base_seconds=number("RETRY_BASE_SECONDS", usual.retry_base_seconds, 0.01),
         lease_seconds=number("LEASE_SECONDS", usual.lease_seconds, 1),
         content_check_seconds=number("CONTENT_CHECK_SECONDS", usual.content_check_seconds, 0),
+        feed_seconds=number("FEED_SECONDS", usual.feed_seconds, 1),
+        feed_allow_private=truth("FEED_ALLOW_PRIVATE", usual.feed_allow_private),
         host=host,
         port=port,
         web_workers=number("WEB_WORKERS", usual.web_workers, 1),

@@ -1,9 +1,11 @@
 """A statement as a file: Markdown with YAML front matter, its signatories and picture beside it.
+Its translations likewise, as `<slug>.<lang>.md`.
 
 Every complaint names the file and the line, so that an editor can mend it in that hour.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +26,9 @@ FIELDS = frozenset({
     "withdrawn",
 })  # fmt: skip
 IMAGE_FIELDS = frozenset({"file", "credit", "alt"})
+OF_THE_STATEMENT = ("date", "countries")  # not its translations' to change
+TRANSLATION_NAME = re.compile(r"(?P<slug>.+)\.(?P<lang>[^.]+)")  # of the file, without .md
+LONGEST_LANG = 35  # characters
 
 
 class BadFile(Exception):
@@ -62,20 +67,37 @@ class StatementFile:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass
+class TranslationFile:
+    """What a file says of a statement in another language. What is None of the picture is as in
+    the statement. withdrawn_on: the translation is taken back, not the statement."""
+
+    path: Path
+    slug: str  # the statement's
+    lang: str
+    title: str
+    body: str
+    topics: list[str] = field(default_factory=list)
+    pull_quote: str | None = None
+    endorsement: str | None = None
+    withdrawn_on: date | None = None
+    image_alt: str | None = None
+    image_credit: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def is_translation(path: Path) -> bool:
+    """Whether a file is, by its name, a translation.
+
+    >>> is_translation(Path("river-gate.ar.md")), is_translation(Path("river-gate.md"))
+    (True, False)
+    """
+    return TRANSLATION_NAME.fullmatch(path.stem) is not None
+
+
 def read(path: Path, today: date) -> StatementFile:
     """Reads FILE.md, `<slug>.signatories.csv` and the picture beside it. Raises BadFile."""
-    source = _text(path)
-    lines = source.split("\n")
-    if lines[0].strip() != "---":
-        raise BadFile(path, 1, "the front matter must begin with a line of three hyphens (---)")
-    try:
-        end = next(i for i, line in enumerate(lines[1:], 1) if line.strip() in ("---", "..."))
-    except StopIteration:
-        raise BadFile(path, 1, "the front matter has no end: a second line of ---") from None
-    front = _FrontMatter(path, "\n".join(lines[1:end]))
-    body = text.clean_lines("\n".join(lines[end + 1 :])).strip()
-    if not body:
-        raise BadFile(path, end + 2, "the statement has no text")
+    front, body, warnings = _parts(path)
     statement = StatementFile(
         path=path,
         slug=front.slug(default=path.stem),
@@ -89,17 +111,92 @@ def read(path: Path, today: date) -> StatementFile:
         endorsement=front.one("endorsement"),
         withdrawn_on=front.day("withdrawn", latest=today),
         picture=front.picture(),
-        warnings=front.warnings,
+        warnings=front.warnings + warnings,
     )
-    for number, line_text in enumerate(lines, 1):
-        if text.has_hidden(line_text):
-            statement.warnings.append(f"{path}:{number}: hidden characters are taken out")
-    blank = next((i for i, line in enumerate(lines[end + 1 :]) if line.strip()), 0)
-    for doubt in text.doubts(body):
-        line = end + 1 + blank + doubt.line
-        statement.warnings.append(f"{path}:{line}: {doubt.reason}")
     _add_names(statement)
     return statement
+
+
+def read_translation(path: Path, today: date) -> TranslationFile:
+    """Reads `<slug>.<lang>.md`. Raises BadFile, also where it names a slug, a language or a
+    picture of its own."""
+    name = TRANSLATION_NAME.fullmatch(path.stem)
+    assert name
+    lang = _translations_lang(path, name["lang"])
+    front, body, warnings = _parts(path)
+    front.must_agree("slug", name["slug"])
+    front.must_agree("lang", lang)
+    if not text.is_language(lang) and front.one("lang") is None:
+        raise BadFile(
+            path,
+            1,
+            f"“{lang}” is not a language that we know; if it is one, say so in the front matter: "
+            f"lang: {lang}",
+        )
+    front.warn_of(OF_THE_STATEMENT, f"belongs to the statement, {name['slug']}.md; it is ignored")
+    alt, credit = front.picture_words()
+    return TranslationFile(
+        path=path,
+        slug=name["slug"],
+        lang=lang,
+        title=front.title(),
+        body=body,
+        topics=front.many("topics"),
+        pull_quote=front.one("pull_quote"),
+        endorsement=front.one("endorsement"),
+        withdrawn_on=front.day("withdrawn", latest=today),
+        image_alt=alt,
+        image_credit=credit,
+        warnings=front.warnings + warnings,
+    )
+
+
+def _translations_lang(path: Path, written: str) -> str:
+    problem = _not_a_tag(written)
+    if problem:
+        raise BadFile(
+            path,
+            1,
+            f"{problem}; a translation's file is named like river-gate.ar.md, and a statement's "
+            "has no dot before .md",
+        )
+    return text.same_tag(written)
+
+
+def _not_a_tag(lang: str) -> str | None:
+    """Why this can't be a language's tag (BCP 47), or nothing."""
+    if not re.fullmatch(LANG, lang) or len(lang) > LONGEST_LANG:
+        return f"“{lang}” must be a language tag like en, ar or pt-BR"
+    if not text.is_language(lang):
+        if shorter := text.shorter_tag(lang):
+            return f"“{lang}” is written “{shorter}”"
+        if len(lang.partition("-")[0]) == 2:  # all of these are known
+            return f"“{lang}” is not a language"
+    return None
+
+
+def _parts(path: Path) -> "tuple[_FrontMatter, str, list[str]]":
+    """The front matter, the text, and warnings of the text. Raises BadFile."""
+    lines = _text(path).split("\n")
+    if lines[0].strip() != "---":
+        raise BadFile(path, 1, "the front matter must begin with a line of three hyphens (---)")
+    try:
+        end = next(i for i, line in enumerate(lines[1:], 1) if line.strip() in ("---", "..."))
+    except StopIteration:
+        raise BadFile(path, 1, "the front matter has no end: a second line of ---") from None
+    front = _FrontMatter(path, "\n".join(lines[1:end]))
+    body = text.clean_lines("\n".join(lines[end + 1 :])).strip()
+    if not body:
+        raise BadFile(path, end + 2, "the statement has no text")
+    warnings = [
+        f"{path}:{number}: hidden characters are taken out"
+        for number, line in enumerate(lines, 1)
+        if text.has_hidden(line)
+    ]
+    blank = next((i for i, line in enumerate(lines[end + 1 :]) if line.strip()), 0)
+    first = end + 1 + blank
+    warnings += [f"{path}:{first + doubt.line}: {doubt.reason}" for doubt in text.doubts(body)]
+    return front, body, warnings
 
 
 def _add_names(statement: StatementFile) -> None:
@@ -186,9 +283,24 @@ class _FrontMatter:
 
     def lang(self) -> str:
         lang = self.one("lang") or "en"
-        if not re.fullmatch(LANG, lang) or len(lang) > 35:
-            raise self.fail("lang", f"lang “{lang}” must be a language tag like en, ar or pt-BR")
-        return lang
+        if problem := _not_a_tag(lang):
+            raise self.fail("lang", f"lang {problem}")
+        return text.same_tag(lang)
+
+    def must_agree(self, name: str, expected: str) -> None:
+        """What a translation's file says by its name, it can't say otherwise within."""
+        value = self.one(name)
+        if value is not None and value.casefold() != expected.casefold():
+            raise self.fail(
+                name,
+                f"{name} “{value}” is not what the file's name says, “{expected}”: "
+                "a translation is named <slug>.<lang>.md",
+            )
+
+    def warn_of(self, names: Iterable[str], reason: str) -> None:
+        for name in names:
+            if name in self._lines:
+                self.warnings.append(f"{self.path}:{self._lines[name]}: {name} {reason}")
 
     def day(self, name: str, *, required: bool = False, latest: date | None = None) -> date | None:
         value = self.one(name)
@@ -211,13 +323,27 @@ class _FrontMatter:
                 raise self.fail("countries", f"“{country}” is not a country's code (ISO 3166)")
         return found
 
-    def picture(self) -> Picture | None:
+    def picture_words(self) -> tuple[str | None, str | None]:
+        """What a translation says of the statement's picture: alt and credit."""
+        inner = self._image()
+        if inner is None:
+            return None, None
+        inner.warn_of(["file"], "belongs to the statement; it is ignored")
+        return inner.one("alt"), inner.one("credit")
+
+    def _image(self) -> "_FrontMatter | None":
         node = self._nodes.get("image")
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
             return None
         inner = _FrontMatter.__new__(_FrontMatter)
         inner.path, inner.warnings = self.path, self.warnings
         inner._nodes, inner._lines = inner._mapping(node, IMAGE_FIELDS)
+        return inner
+
+    def picture(self) -> Picture | None:
+        inner = self._image()
+        if inner is None:
+            return None
         name = inner.one("file")
         line = inner._lines.get("file", self._lines["image"])
         if not name:

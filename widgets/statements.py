@@ -1,28 +1,62 @@
-"""Statements: brought in from files, all or nothing, and read for pages and widgets."""
+"""Statements: brought in from files, all or nothing, and read for pages and widgets in the
+language that is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session, selectinload
 
-from widgets import images, signatories
-from widgets.models import Database, Image, Statement
+from widgets import images, signatories, text
+from widgets.models import Database, Image, Statement, Translation
 from widgets.models.fact import content_changed
-from widgets.statement_files import BadFile, StatementFile, read
+from widgets.statement_files import (
+    BadFile,
+    StatementFile,
+    TranslationFile,
+    is_translation,
+    read,
+    read_translation,
+)
+
+MOST_STORIES = 6
 
 
 class NoSuchStatement(Exception):
     """There is no statement of this name."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A statement in one of its languages. languages: the tags of all of them, the original's
+    first, the others sorted."""
+
+    id: int
+    slug: str
+    lang: str
+    original_lang: str
+    languages: tuple[str, ...]
+    title: str
+    published_on: date
+    topics: list[str]
+    countries: list[str]
+    body: str
+    pull_quote: str | None
+    endorsement: str | None
+    image: Image | None
+    image_alt: str
+    image_credit: str | None
+    withdrawn_on: date | None
+    updated_at: datetime
+
+
 class Withdrawn(Exception):
     """The network has taken the statement back."""
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Shown) -> None:
         super().__init__(statement.slug)
         self.statement = statement
 
@@ -31,13 +65,14 @@ class Change(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    TAKEN_BACK = "taken back"  # of a translation
 
 
 @dataclass(frozen=True)
 class Imported:
     """What the import of one file did. signatories: how many names the statement has now."""
 
-    file: StatementFile
+    file: StatementFile | TranslationFile
     change: Change
     signatories: int
 
@@ -49,47 +84,211 @@ def import_files(
 
     Raises BadFile for the first file that can't be read; what was there stays as it was.
     """
-    files = [read(path, now.date()) for path in paths]
-    by_slug: dict[str, StatementFile] = {}
-    for file in files:
-        if file.slug in by_slug:
-            raise BadFile(file.path, 1, f"has the slug of {by_slug[file.slug].path}")
-        by_slug[file.slug] = file
+    today = now.date()
+    files = [read(path, today) for path in paths if not is_translation(path)]
+    translations = [read_translation(path, today) for path in paths if is_translation(path)]
+    _refuse_twins(files, translations)
     # Pictures first: files named by their content harm nobody if the transaction then fails.
     pictures = [_stored_picture(instance_path, file) for file in files]
     with database.writing() as session:
+        # A translation may come before its statement in the list, but not in the database.
         done = [
             _save(session, file, picture, now)
             for file, picture in zip(files, pictures, strict=True)
         ]
+        done += [_save_translation(session, file, now) for file in translations]
+        _refuse_translations_into_their_own_language(session, files)
         if any(one.change != Change.UNCHANGED for one in done):
             content_changed(session)
         unused = _forget_unused_pictures(session)
     # A picture that was replaced or taken back may endanger somebody: it goes at once.
     for digest in unused:
         images.remove(instance_path, digest)
-    return done
+    return sorted(done, key=lambda one: paths.index(one.file.path))
 
 
-def newest(session: Session) -> list[Statement]:
-    """All statements that stand, the newest first."""
-    return list(
-        session.scalars(
-            select(Statement)
-            .where(Statement.withdrawn_on.is_(None))
-            .order_by(Statement.published_on.desc(), Statement.id.desc())
+def _refuse_twins(files: list[StatementFile], translations: list[TranslationFile]) -> None:
+    by_slug: dict[str, StatementFile] = {}
+    for file in files:
+        if file.slug in by_slug:
+            raise BadFile(file.path, 1, f"has the slug of {by_slug[file.slug].path}")
+        by_slug[file.slug] = file
+    by_language: dict[tuple[str, str], TranslationFile] = {}
+    for translation in translations:
+        key = (translation.slug, translation.lang)
+        if key in by_language:
+            raise BadFile(
+                translation.path, 1, f"is the same translation as {by_language[key].path}"
+            )
+        by_language[key] = translation
+
+
+def standing(session: Session, slug: str, lang: str = "") -> Shown:
+    """The statement of this name, in the language nearest to a tag (BCP 47), or its own.
+
+    Raises NoSuchStatement, and Withdrawn where it was.
+    """
+    statement = session.scalar(_with_translations().where(Statement.slug == slug))
+    if statement is None:
+        raise NoSuchStatement(slug)
+    shown = _shown(statement, lang)
+    if shown.withdrawn_on is not None:
+        raise Withdrawn(shown)
+    return shown
+
+
+def newest(session: Session, lang: str = "", most: int | None = None) -> list[Shown]:
+    """The statements that stand, the newest first, each in the language nearest to a tag. most:
+    how many at most; None: all of them."""
+    found = session.scalars(
+        _with_translations()
+        .where(Statement.withdrawn_on.is_(None))
+        .order_by(*_NEWEST_FIRST)
+        .limit(most)
+    )
+    return [_shown(statement, lang) for statement in found]
+
+
+def last_change(session: Session) -> datetime | None:
+    """When a statement last came, changed or was withdrawn; None where there has never been one."""
+    moments = (
+        session.scalar(select(func.max(Statement.updated_at))),
+        session.scalar(select(func.max(Translation.updated_at))),
+    )
+    return max((moment for moment in moments if moment), default=None)
+
+
+def latest(session: Session, lang: str = "", *, topic: str = "", country: str = "") -> Shown | None:
+    """The newest statement that stands, on a topic and on a country where these are given.
+
+    topic: in any of the statement's languages, without regard to case and accents. country: ISO
+    3166-1 alpha-2.
+    """
+    about = next((one for one in _subjects(session) if one.is_on(topic, country)), None)
+    return _in_order(session, [about.id], lang)[0] if about else None
+
+
+def stories(
+    session: Session, lang: str = "", *, like: str = "", topic: str = "", country: str = ""
+) -> list[Shown]:
+    """At most MOST_STORIES statements that stand: those that share most topics and countries with
+    the one of the slug `like` (which is not among them), then the newest. topic and country as
+    for `latest`."""
+    subjects = _subjects(session)
+    alike = next((one for one in subjects if one.slug == like), None)
+    found = [one for one in subjects if one is not alike and one.is_on(topic, country)]
+    if alike:
+        found.sort(key=alike.shared_with, reverse=True)  # among equals, the newest stay first
+    return _in_order(session, [one.id for one in found[:MOST_STORIES]], lang)
+
+
+_NEWEST_FIRST = (Statement.published_on.desc(), Statement.id.desc())
+
+
+@dataclass
+class _Subject:
+    """What a statement is about. topics: folded, of each of its languages."""
+
+    id: int
+    slug: str
+    countries: frozenset[str]
+    topics: list[frozenset[str]]
+
+    def is_on(self, topic: str, country: str) -> bool:
+        on_topic = not topic or any(text.fold(topic) in one for one in self.topics)
+        return on_topic and (not country or country.upper() in self.countries)
+
+    def shared_with(self, other: "_Subject") -> int:
+        """How many topics and countries. A topic in several languages is one."""
+        topics = max(len(ours & theirs) for ours in self.topics for theirs in other.topics)
+        return topics + len(self.countries & other.countries)
+
+
+def _subjects(session: Session) -> list[_Subject]:
+    """Of all statements that stand, the newest first."""
+    rows = session.execute(
+        select(
+            Statement.id,
+            Statement.slug,
+            Statement.countries,
+            Statement.topics,
+            Translation.topics,
         )
+        .outerjoin(Translation, Translation.statement_id == Statement.id)
+        .where(Statement.withdrawn_on.is_(None))
+        .order_by(*_NEWEST_FIRST)
+    )
+    found: dict[int, _Subject] = {}
+    for id_, slug, countries, topics, translated in rows:
+        subject = found.setdefault(
+            id_, _Subject(id_, slug, frozenset(countries), [_folded(topics)])
+        )
+        subject.topics.append(_folded(translated or []))
+    return list(found.values())
+
+
+def _folded(topics: list[str]) -> frozenset[str]:
+    return frozenset(text.fold(topic) for topic in topics)
+
+
+def _in_order(session: Session, ids: list[int], lang: str) -> list[Shown]:
+    found = session.scalars(_with_translations().where(Statement.id.in_(ids)))
+    return sorted((_shown(one, lang) for one in found), key=lambda one: ids.index(one.id))
+
+
+def _with_translations() -> Select[Statement]:
+    return select(Statement).options(selectinload(Statement.translations))
+
+
+def _shown(statement: Statement, lang: str) -> Shown:
+    translated = {one.lang: one for one in statement.translations}
+    languages = (statement.lang, *sorted(translated))
+    found = translated.get(nearest(lang, languages))
+    words: Statement | Translation = found or statement
+    alt, credit = statement.image_alt, statement.image_credit
+    updated_at = statement.updated_at
+    if found:
+        alt = alt if found.image_alt is None else found.image_alt
+        credit = credit if found.image_credit is None else found.image_credit
+        updated_at = max(updated_at, found.updated_at)
+    return Shown(
+        id=statement.id,
+        slug=statement.slug,
+        lang=words.lang,
+        original_lang=statement.lang,
+        languages=languages,
+        title=words.title,
+        published_on=statement.published_on,
+        topics=words.topics,
+        countries=statement.countries,
+        body=words.body,
+        pull_quote=words.pull_quote,
+        endorsement=words.endorsement,
+        image=statement.image,
+        image_alt=alt,
+        image_credit=credit,
+        withdrawn_on=statement.withdrawn_on,
+        updated_at=updated_at,
     )
 
 
-def standing(session: Session, slug: str) -> Statement:
-    """The statement of this name. Raises NoSuchStatement, and Withdrawn where it was."""
-    statement = _by_slug(session, slug)
-    if statement is None:
-        raise NoSuchStatement(slug)
-    if statement.withdrawn_on is not None:
-        raise Withdrawn(statement)
-    return statement
+def nearest(asked: str, languages: Sequence[str]) -> str:
+    """Of a statement's languages, the original's first, the one to show whoever asks for a tag:
+    the tag itself or the nearest above it (RFC 4647, lookup), else the same language as written
+    elsewhere, else the original.
+
+    >>> nearest("pt-PT", ["en", "fr", "pt-BR"]), nearest("fr-CA", ["en", "fr", "fr-BE"])
+    ('pt-BR', 'fr')
+    >>> nearest("de", ["en", "fr"]), nearest("", ["en", "fr"])
+    ('en', 'en')
+    """
+    by_tag = {tag.lower(): tag for tag in languages}
+    parts = asked.lower().split("-")
+    for length in range(len(parts), 0, -1):
+        if found := by_tag.get("-".join(parts[:length])):
+            return found
+    same = (tag for tag in languages if tag.lower().split("-")[0] == parts[0])
+    return next(same, languages[0])
 
 
 def _by_slug(session: Session, slug: str) -> Statement | None:
@@ -131,9 +330,7 @@ def _save(
         "image_alt": file.picture.alt if file.picture else "",
         "image_credit": file.picture.credit if file.picture else None,
     }
-    different = {name: value for name, value in fields.items() if getattr(statement, name) != value}
-    for name, value in different.items():
-        setattr(statement, name, value)
+    different = _set(statement, fields)
     session.add(statement)
     session.flush()
     names_changed = file.names is not None and signatories.replace(
@@ -143,6 +340,80 @@ def _save(
         change = Change.CHANGED
         statement.updated_at = now
     return Imported(file, change, signatories.count(session, statement.id))
+
+
+def _save_translation(session: Session, file: TranslationFile, now: datetime) -> Imported:
+    statement = _by_slug(session, file.slug)
+    if statement is None:
+        raise BadFile(
+            file.path,
+            1,
+            f"there is no statement “{file.slug}” to translate; "
+            f"import {file.slug}.md first, or together with this",
+        )
+    if statement.lang == file.lang and file.withdrawn_on is None:
+        raise BadFile(file.path, 1, f"“{file.lang}” is the statement's own language")
+    change = _change_translation(session, statement.id, file, now)
+    return Imported(file, change, signatories.count(session, statement.id))
+
+
+def _change_translation(
+    session: Session, statement_id: int, file: TranslationFile, now: datetime
+) -> Change:
+    known = session.scalar(
+        select(Translation).where(
+            Translation.statement_id == statement_id, Translation.lang == file.lang
+        )
+    )
+    if file.withdrawn_on is not None:
+        if known is None:
+            return Change.UNCHANGED
+        session.delete(known)
+        session.flush()
+        return Change.TAKEN_BACK
+    translation = known or Translation(statement_id=statement_id, lang=file.lang, updated_at=now)
+    fields = {
+        "title": file.title,
+        "body": file.body,
+        "pull_quote": file.pull_quote,
+        "endorsement": file.endorsement,
+        "image_alt": file.image_alt,
+        "image_credit": file.image_credit,
+        "topics": file.topics,
+    }
+    if not _set(translation, fields):
+        return Change.UNCHANGED
+    translation.updated_at = now
+    session.add(translation)
+    session.flush()
+    return Change.CHANGED if known else Change.NEW
+
+
+def _refuse_translations_into_their_own_language(
+    session: Session, files: Sequence[StatementFile]
+) -> None:
+    """A statement may have been given the language that there was a translation into."""
+    for file in files:
+        twin = session.scalar(
+            select(Translation.lang)
+            .join(Statement, Statement.id == Translation.statement_id)
+            .where(Statement.slug == file.slug, Translation.lang == Statement.lang)
+        )
+        if twin:
+            raise BadFile(
+                file.path,
+                1,
+                f"its language is now “{twin}”, into which there is a translation; take that back "
+                f"with the same import: {file.slug}.{twin}.md with a line “withdrawn: …”",
+            )
+
+
+def _set(row: Statement | Translation, fields: Mapping[str, object]) -> bool:
+    """Sets the fields that are different; whether there were any."""
+    different = {name: value for name, value in fields.items() if getattr(row, name) != value}
+    for name, value in different.items():
+        setattr(row, name, value)
+    return bool(different)
 
 
 def _forget_unused_pictures(session: Session) -> list[str]:

@@ -2,12 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import nh3
+import pyphen
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date
 from babel.numbers import format_decimal
 from markdown_it import MarkdownIt
@@ -45,6 +47,9 @@ _SCHEMES = {"http", "https", "mailto"}
 _TERRITORIES = frozenset(Locale.parse("en").territories) - {
     "AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ",
 }  # fmt: skip
+
+_LANGUAGES = frozenset(Locale.parse("en").languages) - {"mul", "root", "und", "zxx"}
+_OTHER_CODES: Mapping[str, str] = get_global("language_aliases")
 
 
 def clean_lines(text: str) -> str:
@@ -88,6 +93,25 @@ def has_substance(text: str) -> bool:
     return any(unicodedata.category(c)[0] in "LNS" for c in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or as many of its first words as fit into so many characters with an ellipsis.
+    Where words have no spaces between them, it may end within one, but not within a letter.
+
+    >>> shortened("One two three", 11), shortened("One two", 11)
+    ('One two…', 'One two')
+    """
+    if len(text) <= most:
+        return text
+    cut = most - 1
+    space = text.rfind(" ", most // 2, most)
+    if space > 0:
+        cut = space
+    else:
+        while cut > 1 and unicodedata.category(text[cut])[0] in "MC":
+            cut -= 1
+    return text[:cut].rstrip(" ,;:–—-") + "…"
+
+
 def _is_mark(character: str) -> bool:
     """An accent of Latin, Greek or Cyrillic, a vowel sign of Arabic or Hebrew, or invisible. The
     marks of other scripts tell words apart as letters do."""
@@ -111,6 +135,39 @@ def is_country(code: str) -> bool:
     (True, False, False)
     """
     return len(code) == 2 and code.isalpha() and code in _TERRITORIES
+
+
+def same_tag(tag: str) -> str:
+    """A language tag (BCP 47) with the letters as they are usually written, so that two tags of
+    one language are equal.
+
+    >>> same_tag("PT-br"), same_tag("ZH-hant-tw")
+    ('pt-BR', 'zh-Hant-TW')
+    """
+    first, *others = tag.split("-")
+    written = {2: str.upper, 4: str.title}
+    return "-".join([first.lower(), *(written.get(len(one), str.lower)(one) for one in others)])
+
+
+def is_language(tag: str) -> bool:
+    """Whether the tag begins with the code of a language that Unicode's CLDR has a name for. There
+    are languages of three letters without one.
+
+    >>> is_language("pt-BR"), is_language("my"), is_language("qq"), is_language("old")
+    (True, True, False, False)
+    """
+    return tag.partition("-")[0].lower() in _LANGUAGES
+
+
+def shorter_tag(tag: str) -> str | None:
+    """The tag to write instead, where a language has a shorter or newer code (BCP 47, 2.2.1).
+
+    >>> shorter_tag("eng"), shorter_tag("fra-CA"), shorter_tag("fr")
+    ('en', 'fr-CA', None)
+    """
+    code, hyphen, rest = tag.partition("-")
+    other = _OTHER_CODES.get(code.lower())
+    return f"{other.replace('_', '-')}{hyphen}{rest}" if other else None
 
 
 def direction(lang: str) -> str:
@@ -177,6 +234,30 @@ def blocks(markdown: str, *, new_tab: bool = False) -> list[Block]:
 def lede(markdown: str) -> str:
     """The first paragraph, as plain text."""
     return next((b.text for b in blocks(markdown) if b.kind == "paragraph"), "")
+
+
+def opening(markdown: str, most: int = 1800) -> list[str]:
+    """How a text begins, as plain paragraphs: about so many characters, for where a card has room
+    for more than the first paragraph. Headings and rules are left out."""
+    found: list[str] = []
+    for block in blocks(markdown):
+        if block.text and block.kind != "heading" and sum(map(len, found)) < most:
+            found.append(block.text)
+    return found
+
+
+def hyphenated(text: str, lang: str) -> str:
+    """With soft hyphens in its very long words, where we know how the language divides words.
+    Browsers that divide by themselves do so each in its own way.
+
+    >>> hyphenated("Ein Binnenschifffahrtsprotokoll", "de").replace("\u00ad", "-")
+    'Ein Binnen-schiff-fahrts-pro-tokoll'
+    """
+    known = pyphen.language_fallback(lang.replace("-", "_"))
+    if known is None:
+        return text
+    divider = pyphen.Pyphen(lang=known, left=5, right=5)
+    return re.sub(r"[^\W\d_]{14,}", lambda word: divider.inserted(word[0], "\u00ad"), text)
 
 
 @dataclass(frozen=True)

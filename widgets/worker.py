@@ -1,4 +1,4 @@
-"""The loop that delivers, and tidies up once an hour."""
+"""The loop that delivers, and tidies up once an hour; beside it, the one that fetches feeds."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import outbox, records
+from widgets import feeds, outbox, records
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -16,6 +16,7 @@ log = logging.getLogger("undersigned.worker")
 PAUSE = 0.5  # seconds between looks into an empty outbox
 PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
+LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
 
 
 def run(service: Service, stopping: threading.Event) -> None:
@@ -24,6 +25,9 @@ def run(service: Service, stopping: threading.Event) -> None:
     with service.database.writing() as session:
         if released := outbox.release_of_the_dead(session):
             log.info("took over %d messages of a worker that is gone", released)
+    # Beside the mail, which must not wait for a stranger's slow server. What is being fetched when
+    # all ends is fetched again after its lease.
+    threading.Thread(target=_fetch_feeds, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
     try:
@@ -46,3 +50,16 @@ def run(service: Service, stopping: threading.Event) -> None:
                 stopping.wait(PAUSE)
     finally:
         post.close()
+
+
+def _fetch_feeds(service: Service, stopping: threading.Event) -> None:
+    policy = feeds.policy(service.settings)
+    while not stopping.is_set():
+        fetched = None
+        try:
+            fetched = feeds.fetch_due(service, policy, lambda: datetime.now(UTC))
+        except Exception:  # the next feed, or the next try, may do better
+            log.exception("feeds could not be fetched; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not fetched:
+            stopping.wait(LOOK_FOR_FEEDS_EVERY)

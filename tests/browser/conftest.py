@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -32,7 +32,7 @@ from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from tests.actors import CHECKOUT, Page, Program, Reader, Relay, free_port
+from tests.actors import CHECKOUT, Page, Program, Reader, Relay, free_port, missing
 from tests.conftest import SECRET, Databases
 from widgets import create_app
 from widgets import settings as setting_values
@@ -407,13 +407,6 @@ class Member:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def missing(what: str) -> NoReturn:
-    """Skips, and says why; in CI, where everything must be there, fails."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} (and in CI no test may be skipped)", pytrace=False)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="package")

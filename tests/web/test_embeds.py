@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.actors import Reader
-from tests.samples import publish, statement_file
+from tests.samples import publish, statement_file, translation_file
 from widgets.service import Service
 
 CARD = "/embed/statements/river-gate"
@@ -53,7 +53,6 @@ def test_the_compact_card_has_what_a_reader_needs_to_decide(reader: Reader) -> N
         "Network of Tests",
     ):
         assert words in page.text
-    assert "The second paragraph" not in page.text
     assert 'alt="A gate by a river"' in page.html
     assert 'href="http://127.0.0.1:8000/statements/river-gate" target="_blank"' in page.html
 
@@ -208,3 +207,216 @@ def test_names_cannot_forge_markup_or_their_neighbours(
 
     assert listed(page.html) == ["<b>Bold</b> & Sons", "evilgro.elpmaxe", "Plain'name"]
     assert "\u202e" not in page.html
+
+
+# Languages
+
+
+@pytest.fixture
+def translated(service: Service, tmp_path: Path) -> Path:
+    publish(
+        service,
+        statement_file(tmp_path, names=NAMES),
+        translation_file(tmp_path, "fr", pull_quote="Fermé", topics="[Villes]"),
+        translation_file(tmp_path, "ar", title="أعيدوا القاعة", body="نصّ أوّل."),
+    )
+    return tmp_path
+
+
+def anchors(html: str) -> list[dict[str, str]]:
+    tree = html5lib.parse(html, namespaceHTMLElements=False)
+    return [dict(element.attrib) for element in tree.iter("a")]
+
+
+@pytest.mark.usefixtures("translated")
+def test_a_card_is_in_the_language_asked_for(reader: Reader) -> None:
+    french = reader.open(f"{CARD}?lang=fr-CA")
+
+    assert '<h1 lang="fr" dir="ltr">Rouvrez la salle</h1>' in french.html
+    for words in ("Premier paragraphe.", "Fermé", "Villes"):
+        assert words in french.text
+    address = "http://127.0.0.1:8000/statements/river-gate?lang=fr"
+    assert f'rel="canonical" href="{address}"' in french.html
+    assert f'<a href="{address}" target="_blank"' in french.html
+    assert '<h1 lang="ar" dir="rtl">أعيدوا القاعة</h1>' in reader.open(f"{CARD}?lang=ar").html
+    assert "Deuxième paragraphe." in reader.open(f"{CARD}?view=full&lang=fr").text
+
+
+@pytest.mark.usefixtures("translated")
+def test_a_language_that_there_is_not_shows_the_original(client: FlaskClient) -> None:
+    usual = client.get(CARD).text
+
+    for tag in ("xx-klingon", "..", "a" * 300):
+        assert client.get(CARD, query_string={"lang": tag}).text == usual
+    original = '<h1 lang="en" dir="ltr">Reopen the reading room</h1>'
+    assert original in client.get(CARD, query_string={"lang": "ru"}).text
+
+
+@pytest.mark.usefixtures("translated")
+@pytest.mark.parametrize("path", [CARD, LIST, "/embed/statements/latest"])
+def test_the_other_languages_are_linked_by_their_own_names_within_the_frame(
+    reader: Reader, path: str
+) -> None:
+    page = reader.open(f"{path}?lang=fr&theme=dark&site=lamp-keepers&view=full")
+    others = [link for link in anchors(page.html) if "hreflang" in link]
+
+    kept = "&site=lamp-keepers&theme=dark&view=full"
+    assert others == [
+        {"href": f"?lang={tag}{kept}", "hreflang": tag, "lang": tag, "dir": direction}
+        for tag, direction in (("en", "ltr"), ("ar", "rtl"))
+    ]
+    for name in ("English", "العربية"):
+        assert name in page.text
+    assert "Français" not in page.text
+    assert reader.open(f"{path}{others[1]['href']}").html.count('lang="ar" dir="rtl">أعيدوا') == 1
+
+
+@pytest.mark.usefixtures("published")
+def test_a_statement_in_one_language_has_no_links_to_others(reader: Reader) -> None:
+    for path in (CARD, LIST):
+        assert "hreflang" not in reader.open(path).html
+    text, _, foot = reader.open("/statements/river-gate").html.partition("<footer")
+    assert "hreflang" not in text
+    assert "hreflang" in foot  # the words around it do speak others
+
+
+def test_a_translation_appears_in_the_widget_at_once_and_is_taken_back_at_once(
+    service: Service, reader: Reader, tmp_path: Path
+) -> None:
+    publish(service, statement_file(tmp_path))
+    assert "Rouvrez" not in reader.open(f"{CARD}?lang=fr").text
+    publish(service, translation_file(tmp_path, "fr"))
+    assert "Rouvrez" in reader.open(f"{CARD}?lang=fr").text
+    publish(service, translation_file(tmp_path, "fr", withdrawn="2026-03-05"))
+    assert "Rouvrez" not in reader.open(f"{CARD}?lang=fr").text
+
+
+def test_a_withdrawn_statement_is_named_in_the_language_asked_for(
+    service: Service, reader: Reader, tmp_path: Path
+) -> None:
+    publish(
+        service,
+        statement_file(tmp_path, withdrawn="2026-03-05"),
+        translation_file(tmp_path, "fr"),
+    )
+
+    for path in (CARD, LIST, "/statements/river-gate"):
+        page = reader.open(f"{path}?lang=fr")
+        assert page.status == 410
+        assert "Rouvrez la salle" in page.text
+
+
+# Paste once, always current
+
+LATEST = "/embed/statements/latest"
+STORIES = "/embed/stories"
+
+
+def headlines(reader: Reader, path: str) -> list[str]:
+    tree = html5lib.parse(reader.open(path).html, namespaceHTMLElements=False)
+    return ["".join(one.itertext()) for one in tree.iter() if one.tag in ("h1", "h2")]
+
+
+def test_before_the_first_statement_the_frames_say_what_will_come(reader: Reader) -> None:
+    for path in (LATEST, STORIES):
+        page = reader.open(path)
+        assert page.status == 200
+        assert "will stand here as soon as it is published" in page.text
+        assert "s-maxage" in page.headers["Cache-Control"]
+
+
+def test_the_latest_is_current_at_once(service: Service, reader: Reader, tmp_path: Path) -> None:
+    for day, slug in ((2, "second"), (3, "third"), (1, "first")):
+        publish(service, statement_file(tmp_path, slug, title=slug, date=f"2026-03-0{day}"))
+        newest = "second" if day == 2 else "third"
+        assert headlines(reader, LATEST) == [newest]
+    assert f'rel="canonical" href="http://127.0.0.1:8000/statements/{newest}"' in (
+        reader.open(LATEST).html
+    )
+    publish(service, statement_file(tmp_path, "third", withdrawn="2026-03-05"))
+    assert headlines(reader, LATEST) == ["second"]
+
+
+@pytest.mark.usefixtures("published")
+def test_the_latest_is_the_card_of_that_statement(reader: Reader) -> None:
+    for query in ("", "?view=full", "?theme=dark"):
+        assert reader.open(LATEST + query).html == reader.open(CARD + query).html
+
+
+@pytest.fixture
+def several(service: Service, tmp_path: Path) -> None:
+    def publish_one(slug: str, **fields: str) -> Path:
+        return statement_file(tmp_path, slug, title=slug, **fields)
+
+    publish(
+        service,
+        publish_one("old", date="2026-01-01", topics="[Libertés]", countries="[NO]"),
+        publish_one("new", date="2026-01-03", topics="[Ports]", countries="[KE]"),
+        publish_one("alike", date="2026-01-02", topics="[Ports, LIBERTES]", countries="[NO]"),
+        publish_one("gone", date="2026-01-04", topics="[Libertés]", withdrawn="2026-01-05"),
+    )
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("topic=libertes", "alike"),
+        ("topic=%20LIBERT%C3%89S", "alike"),
+        ("country=ke", "new"),
+        ("country=NO&topic=ports", "alike"),
+        ("country=nowhere", "new"),
+        ("topic=%00", "new"),
+        ("topic=nothing", "No statement yet"),
+    ],
+)
+def test_the_latest_can_be_of_a_topic_and_of_a_country(
+    reader: Reader, query: str, shown: str
+) -> None:
+    assert headlines(reader, f"{LATEST}?{query}") == [shown]
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ["More stories", "new", "alike", "old"]),
+        ("like=old", ["More stories like this", "alike", "new"]),
+        ("like=new", ["More stories like this", "alike", "old"]),
+        ("like=nothing", ["More stories like this", "new", "alike", "old"]),
+        ("like=gone", ["More stories like this", "new", "alike", "old"]),
+        ("like=..%2f", ["More stories", "new", "alike", "old"]),
+        ("topic=Libert%C3%A9s", ["More stories like this", "alike", "old"]),
+        ("country=KE", ["More stories like this", "new"]),
+        ("topic=nothing", ["More stories like this"]),
+    ],
+)
+def test_more_stories_are_those_that_share_most(
+    reader: Reader, query: str, shown: list[str]
+) -> None:
+    assert headlines(reader, f"{STORIES}?{query}") == shown
+
+
+@pytest.mark.usefixtures("translated")
+def test_each_story_opens_outside_with_its_date_and_names(reader: Reader) -> None:
+    page = reader.open(f"{STORIES}?lang=ar")
+
+    (story,) = [link for link in anchors(page.html) if "river-gate" in link["href"]]
+    assert story == {
+        "href": "http://127.0.0.1:8000/statements/river-gate?lang=ar",
+        "target": "_blank",
+        "rel": "noopener",
+    }
+    assert all(link["target"] == "_blank" for link in anchors(page.html))
+    for words in ("أعيدوا القاعة", "2 مارس 2026"):
+        assert words in page.text
+
+
+@pytest.mark.usefixtures("published")
+def test_a_story_has_a_small_picture(reader: Reader, client: FlaskClient) -> None:
+    tree = html5lib.parse(reader.open(STORIES).html, namespaceHTMLElements=False)
+    (source,), (image,) = tree.iter("source"), tree.iter("img")
+
+    assert (image.attrib["width"], image.attrib["height"]) == ("96", "72")
+    for address in (source.attrib["srcset"], image.attrib["src"]):
+        assert client.get(address).status_code == 200

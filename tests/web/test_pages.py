@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.actors import Reader
-from tests.samples import publish, statement_file
+from tests.samples import publish, statement_file, translation_file
 from widgets import statements
 from widgets.service import Service
 from widgets.settings import Settings
@@ -49,20 +49,66 @@ def test_a_statement_page_has_it_all_with_its_names_and_snippets(
     assert 'rel="canonical" href="http://127.0.0.1:8000/statements/river-gate"' in page.html
 
 
-def test_the_snippets_are_whole_elements_that_lead_to_widgets(
+def test_a_statement_page_is_in_the_language_asked_for_and_leads_to_the_others(
     service: Service, reader: Reader, tmp_path: Path
 ) -> None:
-    title = "Quotes & <angles> 'here'"
-    publish(service, statement_file(tmp_path, title=title))
-    tree = html5lib.parse(reader.open("/statements/river-gate").html, namespaceHTMLElements=False)
-    for area in tree.iter("textarea"):
-        pasted = html5lib.parseFragment(area.text, namespaceHTMLElements=False)
-        (frame,) = list(pasted)
-        assert frame.tag == "iframe"
-        assert title in frame.attrib["title"]
-        assert frame.attrib["sandbox"] == "allow-forms allow-popups allow-popups-to-escape-sandbox"
-        path = frame.attrib["src"].removeprefix("http://127.0.0.1:8000")
-        assert reader.open(path).status == 200
+    publish(
+        service,
+        statement_file(tmp_path),
+        translation_file(tmp_path, "fr"),
+        translation_file(tmp_path, "ar", title="أعيدوا القاعة"),
+    )
+    here = "http://127.0.0.1:8000/statements/river-gate"
+    alternates = {
+        "en": here, "ar": f"{here}?lang=ar", "fr": f"{here}?lang=fr", "x-default": here,
+    }  # fmt: skip
+    for query, shown, title in (
+        ("", "en", "Reopen the reading room"),
+        ("?lang=fr", "fr", "Rouvrez la salle"),
+        ("?lang=ar-EG", "ar", "أعيدوا القاعة"),
+        ("?lang=ru", "en", "Reopen the reading room"),
+    ):
+        page = reader.open(f"/statements/river-gate{query}")
+        tree = html5lib.parse(page.html, namespaceHTMLElements=False)
+        links = [link.attrib for link in tree.iter("link")]
+        assert [one.text for one in tree.iter("h1")] == [title]
+        assert [one["href"] for one in links if one["rel"] == "canonical"] == [alternates[shown]]
+        assert {one["hreflang"]: one["href"] for one in links if "hreflang" in one} == alternates
+        (main,) = tree.iter("main")
+        named = [one.attrib for one in main.iter("a") if "hreflang" in one.attrib]
+        assert [one["hreflang"] for one in named] == [
+            tag for tag in ("en", "ar", "fr") if tag != shown
+        ]
+        assert {one["lang"] for one in named} == {one["hreflang"] for one in named}
+        for one in named:
+            assert reader.open(one["href"]).status == 200
+
+
+def test_the_index_shows_titles_in_the_language_asked_for(
+    service: Service, reader: Reader, tmp_path: Path
+) -> None:
+    publish(
+        service,
+        statement_file(tmp_path),
+        statement_file(tmp_path, "other", title="Other", date="2026-03-01"),
+        translation_file(tmp_path, "fr"),
+    )
+    page = reader.open("/?lang=fr")
+
+    assert '<h2 lang="fr" dir="ltr"><a href="/statements/river-gate?lang=fr">' in page.html
+    assert "Rouvrez la salle" in page.text
+    assert '<h2 lang="en" dir="ltr"><a href="/statements/other?lang=fr">' in page.html
+
+
+def test_a_statement_offers_its_snippet_and_the_way_to_others(
+    service: Service, reader: Reader, tmp_path: Path
+) -> None:
+    publish(service, statement_file(tmp_path))
+    page = reader.open("/statements/river-gate")
+
+    assert page.html.count("<textarea") == 1
+    assert "/embed/statements/river-gate&#34;" in page.html
+    assert 'href="/statements/river-gate/embed"' in page.html
 
 
 def test_privacy_says_whom_to_write_to(

@@ -16,6 +16,8 @@ from widgets.web.parameters import Look, look, normal
         ("theme=auto&view=compact&page=1", Look()),
         ("view=full&page=3&q=union", Look(view="full", page=3, q="union")),
         ("lang=pt-BR", Look(lang="pt-BR")),
+        ("country=no&topic=%20Press%0a freedom", Look(country="NO", topic="Press freedom")),
+        ("like=" + "a" * 80, Look(like="a" * 80)),
     ],
 )
 def test_what_is_known_and_valid_is_taken(query: str, expected: Look) -> None:
@@ -43,6 +45,13 @@ def test_what_is_known_and_valid_is_taken(query: str, expected: Look) -> None:
         "page=%D9%A1",
         "q=%00%00",
         "q=",
+        "topic=%00",
+        "country=Norway",
+        "country=QQ",
+        "country=n%C3%B6",
+        "like=River%20Gate",
+        "like=" + "a" * 81,
+        "like=../x",
         "unknown=1&utm_source=x",
         "%FF%FE=%FF",
         ";;;&&&===",

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.actors import Reader
-from tests.samples import publish, statement_file
+from tests.samples import follow, publish, statement_file
 from widgets.delivery import deliver_due, transport
 from widgets.models import Base
 from widgets.service import Service
@@ -32,6 +32,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
             tmp_path, names=NAMES, picture=True, pull_quote="Open it.", endorsement="We"
         ),
     )
+    follow(service, "news", posts=20)
     reader = Reader(app.test_client())
     waiting = reader.sign_up("anna@example.org")
     post = transport(service)
@@ -42,7 +43,10 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     return {
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
+        "embeds.latest": [{}, {"view": "full", "topic": "none"}],
+        "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
+        "embeds.posts": [{"slug": "news"}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
         "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
@@ -54,6 +58,13 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "signup.unsubscribe_page": [{"token": _link(mailbox, "unsubscribe")}],
         "signup.unsubscribe": [{"token": _link(mailbox, "unsubscribe")}],
         "pages.statement": [{"slug": "river-gate"}],
+        "syndication.statement": [{"slug": "river-gate"}],
+        "crawlers.share_picture": [{"slug": "river-gate"}],
+        "snippets.of_statement": [{"slug": "river-gate"}],
+        "oembed.provider": [
+            {"url": "http://127.0.0.1:8000/statements/river-gate", "format": form}
+            for form in ("json", "xml")
+        ],
         "pages.picture": [
             {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
         ],
@@ -128,7 +139,9 @@ def test_no_javascript_anywhere(answers: list[tuple[str, TestResponse]]) -> None
         assert "unsafe-eval" not in answer.headers["Content-Security-Policy"], name
     for name, _, tree in pages(answers):
         for element in tree.iter():
-            assert element.tag != "script", name
+            if element.tag == "script":  # a block of data, which no browser runs
+                assert element.attrib == {"type": "application/ld+json"}, name
+                assert "(pages.index)" in name or "(pages.statement)" in name, name
             for attribute, value in element.attrib.items():
                 assert not attribute.startswith("on"), (name, attribute)
                 assert not value.strip().lower().startswith(("javascript:", "data:")), name
@@ -239,8 +252,11 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/statements/river-gate",
         "/embed/statements/river-gate?view=full",
         "/embed/statements/river-gate/signatories",
+        "/embed/statements/latest?view=full",
+        "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
+        "/embed/posts/news",
     ],
 )
 @pytest.mark.usefixtures("filled")
@@ -256,6 +272,20 @@ def test_a_widget_is_one_response_within_the_first_round_trip(
     canonical = {e.attrib["rel"] for e in tree.iter("link")}
     assert fetched <= {"link", "img", "source"}
     assert canonical <= {"canonical"}
+
+
+def test_every_widget_can_be_embedded_by_its_address(
+    app: Flask, client: FlaskClient, filled: dict[str, Any]
+) -> None:
+    widgets = [rule.endpoint for rule in app.url_map.iter_rules() if "embeds." in rule.endpoint]
+    assert widgets
+    for endpoint in widgets:
+        for values in filled.get(endpoint, [{}]):
+            path = str(app.url_map.bind("127.0.0.1").build(endpoint, values))
+            told = client.get("/oembed", query_string={"url": f"http://127.0.0.1:8000{path}"}).json
+            assert told, path
+            assert told["title"], path
+            assert f'src="http://127.0.0.1:8000{path}"' in told["html"]
 
 
 def test_over_https_browsers_are_asked_to_stay_there(

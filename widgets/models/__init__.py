@@ -3,10 +3,11 @@
 from widgets.models.base import Base
 from widgets.models.database import Database
 from widgets.models.fact import Fact
+from widgets.models.feed import Feed, Post
 from widgets.models.member import Member
 from widgets.models.newsletter import ConsentText, Newsletter, NewsletterText
 from widgets.models.outbox import Message, MessageState
-from widgets.models.statement import Image, Signatory, Statement
+from widgets.models.statement import Image, Signatory, Statement, Translation
 from widgets.models.subscriber import (
     Consent,
     SignUp,
@@ -22,12 +23,14 @@ __all__ = [
     "ConsentText",
     "Database",
     "Fact",
+    "Feed",
     "Image",
     "Member",
     "Message",
     "MessageState",
     "Newsletter",
     "NewsletterText",
+    "Post",
     "SignUp",
     "Signatory",
     "State",
@@ -35,4 +38,5 @@ __all__ = [
     "Subscriber",
     "Subscription",
     "Suppression",
+    "Translation",
 ]

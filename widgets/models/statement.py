@@ -1,4 +1,5 @@
-"""What the network publishes, the picture that goes with it, and the names under it."""
+"""What the network publishes and its translations, the picture that goes with it, and the names
+under it."""
 
 from datetime import date, datetime
 
@@ -41,6 +42,30 @@ class Statement(Base):
     updated_at: Mapped[datetime]
 
     image: Mapped[Image | None] = relationship(lazy="joined")
+    # never one by one: a query that needs them says so
+    translations: Mapped[list["Translation"]] = relationship(
+        lazy="raise", order_by="Translation.lang"
+    )
+
+
+class Translation(Base):
+    """A statement in another language. What is None here is as in the statement itself, or, of the
+    quotation and the sentence above the names, not there."""
+
+    __tablename__ = "translations"
+    __table_args__ = (UniqueConstraint("statement_id", "lang"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
+    lang: Mapped[str] = mapped_column(String(35))  # BCP 47
+    title: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)  # Markdown
+    pull_quote: Mapped[str | None] = mapped_column(Text)
+    endorsement: Mapped[str | None] = mapped_column(Text)
+    image_alt: Mapped[str | None] = mapped_column(Text)
+    image_credit: Mapped[str | None] = mapped_column(Text)
+    topics: Mapped[list[str]] = mapped_column(JSON)
+    updated_at: Mapped[datetime]
 
 
 class Signatory(Base):

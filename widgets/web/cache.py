@@ -1,8 +1,9 @@
 """Rendered once, served many times: pages as bytes, before Flask sees the request.
 
-A page that asks to be kept is a pure function of the content version, its path and the normal
-form of its query. It is stored with its ETag and, as they are first asked for, its compressed
-bodies, and served from here until the content version moves or its time is up.
+A page that asks to be kept is a pure function of the content version, its path, the normal form
+of its query, and whether it is asked for over https (other pages carry a warning). It is stored
+with its ETag and, as they are first asked for, its compressed bodies, and served from here until
+the content version moves or its time is up.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.test import run_wsgi_app
 
 from widgets.web.parameters import normal
+from widgets.web.security import came_in_clear, scheme
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -32,6 +34,7 @@ log = logging.getLogger("undersigned.cache")
 
 NEVER_KEPT = ("/healthz", "/readyz")  # these must tell how things are now
 MOST_BYTES = 64_000_000  # in one process
+LARGE = 200_000  # bytes
 KEEP = "undersigned.keep"  # in the WSGI environment: a list, to which `keep` adds its seconds
 Headers = list[tuple[str, str]]
 
@@ -39,8 +42,12 @@ Headers = list[tuple[str, str]]
 def keep(response: Response, seconds: float = 3600, fresh: int = 60) -> Response:
     """Marks a page as the same for everybody. seconds: how long we keep it at most; fresh: how
     long a browser may without asking. A shared cache may for five minutes, and show an old page
-    for an hour while it asks and for a day while we are down (RFC 5861)."""
+    for an hour while it asks and for a day while we are down (RFC 5861). None may keep a page that
+    came in clear: it could show its warning to those who come over https."""
     request.environ.get(KEEP, []).append(seconds)
+    if came_in_clear():
+        response.headers["Cache-Control"] = f"private, max-age={fresh}"
+        return response
     response.headers["Cache-Control"] = (
         f"public, max-age={fresh}, s-maxage=300, stale-while-revalidate=3600, stale-if-error=86400"
     )
@@ -67,8 +74,11 @@ class _Page:
 
 
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
-    "br": lambda body: brotli.compress(body, brotli.MODE_TEXT, 10),
-    "zstd": lambda body: zstandard.ZstdCompressor(19, write_content_size=True).compress(body),
+    # the best of them takes a second for each megabyte
+    "br": lambda body: brotli.compress(body, brotli.MODE_TEXT, 10 if len(body) < LARGE else 5),
+    "zstd": lambda body: zstandard.ZstdCompressor(
+        19 if len(body) < LARGE else 6, write_content_size=True
+    ).compress(body),
     "gzip": lambda body: zlib.compress(body, 9, wbits=31),
     "": lambda body: body,
 }
@@ -102,7 +112,7 @@ class PageCache:
         path = environ.get("PATH_INFO", "")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path in NEVER_KEPT:
             return self._app(environ, start_response)
-        key = (path, normal(environ.get("QUERY_STRING", "")))
+        key = (scheme(environ), path, normal(environ.get("QUERY_STRING", "")))
         version = self._current_version()
         page = self._pages.get(key)
         if page is None or page.version != version or page.until < time.monotonic():
@@ -166,12 +176,20 @@ def _answer(
         start_response("304 Not Modified", [h for h in headers if h[0] != "Content-Type"])
         return []
     encoding = _best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    if _is_picture(page):  # which is compressed already
+        encoding = ""
     body = page.encoded(encoding)
     if encoding:
         headers.append(("Content-Encoding", encoding))
     headers.append(("Content-Length", str(len(body))))
     start_response(page.status, headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _is_picture(page: _Page) -> bool:
+    return any(
+        name == "Content-Type" and value.startswith("image/") for name, value in page.headers
+    )
 
 
 @lru_cache(maxsize=256)

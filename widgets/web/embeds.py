@@ -1,28 +1,57 @@
 """The widgets, for iframes on member sites."""
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import newsletters, signatories, statements
+from widgets import feeds, heights, newsletters, signatories, statements
 from widgets.web import cache, forms, parameters, service, text_languages
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
+MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
 
 
 @blueprint.get("/statements/<slug:slug>")
 def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
+        shown = statements.standing(session, slug, look.lang)
         count = signatories.count(session, shown.id)
     html = render_template("embeds/statement.html", look=look, statement=shown, count=count)
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/statements/latest")
+def latest() -> Response:
+    """Pasted once, always current."""
+    look = asked_look()
+    with service().database.reading() as session:
+        shown = statements.latest(session, look.lang, topic=look.topic, country=look.country)
+        count = signatories.count(session, shown.id) if shown else 0
+    page = "embeds/statement.html" if shown else "embeds/coming.html"
+    html = render_template(page, look=look, statement=shown, count=count)
+    return cache.keep(make_response(html))
+
+
+@blueprint.get("/stories")
+def stories() -> Response:
+    look = asked_look()
+    with service().database.reading() as session:
+        listed = statements.stories(
+            session, look.lang, like=look.like, topic=look.topic, country=look.country
+        )
+        counts = signatories.counts(session)
+    html = render_template("embeds/stories.html", look=look, statements=listed, counts=counts)
     return cache.keep(make_response(html))
 
 
 @blueprint.get("/statements/<slug:slug>/signatories")
 def signatory_list(slug: str) -> Response:
     look = asked_look()
+    if look.view == "compact":
+        return _names_that_fit(slug, look)
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
+        shown = statements.standing(session, slug, look.lang)
         count = signatories.count(session, shown.id)
         found = signatories.count(session, shown.id, look.q) if look.q else count
         pages = max(1, -(-found // signatories.PER_PAGE))
@@ -41,6 +70,19 @@ def signatory_list(slug: str) -> Response:
     return cache.keep(make_response(html))
 
 
+def _names_that_fit(slug: str, look: parameters.Look) -> Response:
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug, look.lang)
+        count = signatories.count(session, shown.id)
+        names = signatories.page(session, shown.id, "", 1)[:MOST_IN_A_COMPACT_LIST]
+    values = {"look": look, "statement": shown, "count": count, "names": names}
+    html = render_template("embeds/names.html", **values)
+    if names:  # laid out once to count, and again with the words for each count
+        fitting = heights.names_that_fit(html)
+        html = render_template("embeds/names.html", **values, fitting=fitting)
+    return cache.keep(make_response(html))
+
+
 @blueprint.get("/newsletters/<slug:slug>")
 def newsletter(slug: str) -> Response:
     with service().database.reading() as session:
@@ -54,6 +96,14 @@ def newsletter(slug: str) -> Response:
     )
     # The token in it says the hour; a new one is rendered for the next.
     return cache.keep(make_response(html), seconds=forms.seconds_left_in_hour())
+
+
+@blueprint.get("/posts/<slug:slug>")
+def posts(slug: str) -> Response:
+    with service().database.reading() as session:
+        shown = feeds.shown(session, slug, datetime.now(UTC))
+    html = render_template("embeds/posts.html", look=asked_look(), feed=shown)
+    return cache.keep(make_response(html), seconds=shown.changes_in)
 
 
 def asked_look() -> parameters.Look:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from widgets.feeds import NoSuchFeed
 from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
 from widgets.statements import NoSuchStatement, Withdrawn
@@ -64,6 +65,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(NoSuchStatement)
     @app.errorhandler(NoSuchNewsletter)
+    @app.errorhandler(NoSuchFeed)
     def not_there(error: Exception) -> Response:
         return page(404)
 

@@ -4,6 +4,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, se
 
 from widgets import images, newsletters, signatories, statements
 from widgets.web import cache, service
+from widgets.web.embeds import asked_look
 
 blueprint = Blueprint("pages", __name__)
 
@@ -11,7 +12,7 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 def index() -> Response:
     with service().database.reading() as session:
-        listed = statements.newest(session)
+        listed = statements.newest(session, asked_look().lang)
         counts = signatories.counts(session)
         letters = newsletters.slugs(session)
     html = render_template(
@@ -22,12 +23,14 @@ def index() -> Response:
 
 @blueprint.get("/statements/<slug:slug>")
 def statement(slug: str) -> Response:
+    look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug)
+        shown = statements.standing(session, slug, look.lang)
         names = signatories.listed(session, shown.id)
         letters = newsletters.slugs(session)
     html = render_template(
         "pages/statement.html",
+        look=look,
         statement=shown,
         names=names[: signatories.PER_PAGE],
         count=len(names),
@@ -39,6 +42,19 @@ def statement(slug: str) -> Response:
 @blueprint.get("/privacy")
 def privacy() -> Response:
     return cache.keep(make_response(render_template("pages/privacy.html")))
+
+
+@blueprint.get("/secure-connection")
+def secure_connection() -> Response:
+    """Why https matters; linked from every page that came without it."""
+    settings = service().settings
+    html = render_template(
+        "pages/secure_connection.html",
+        host_name=settings.host_name,
+        secure_address=settings.url("/secure-connection"),
+        is_https=settings.is_https,
+    )
+    return cache.keep(make_response(html))
 
 
 @blueprint.get("/pictures/<digest:digest>-<int:width>.<any(webp, jpg):suffix>")

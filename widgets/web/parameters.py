@@ -9,30 +9,42 @@ from urllib.parse import parse_qsl, urlencode
 
 from widgets.members import LONGEST_SLUG
 from widgets.statement_files import LANG, SLUG
-from widgets.text import clean
+from widgets.statement_files import LONGEST_SLUG as LONGEST_STATEMENT
+from widgets.text import clean, is_country
 
 LONGEST_SEARCH = 100  # characters
+_WORDS = ("q", "topic")  # anything at all, cleaned and cut
 _VALID = {
     "accent": re.compile(r"#?[0-9a-fA-F]{6}"),
+    "country": re.compile(r"[a-zA-Z]{2}"),
     "lang": re.compile(LANG),
+    "like": re.compile(SLUG),
     "page": re.compile(r"[1-9][0-9]{0,3}"),
     "site": re.compile(SLUG),
     "theme": re.compile(r"light|dark"),  # "auto" is what there is without it
-    "view": re.compile(r"full"),  # "compact" likewise
+    "view": re.compile(r"compact|full"),
 }
+
+
+_LONGEST = {"like": LONGEST_STATEMENT}
 
 
 @dataclass(frozen=True)
 class Look:
-    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own."""
+    """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. view: empty:
+    the usual one, which is compact for a card and full for a list. topic, country (ISO 3166) and
+    like (a slug): which statements."""
 
     theme: str = "auto"
     accent: str = ""
     lang: str = ""
     site: str = ""
-    view: str = "compact"
+    view: str = ""
     page: int = 1
     q: str = ""
+    topic: str = ""
+    country: str = ""
+    like: str = ""
 
     def query(self, **changes: str | int) -> str:
         """The query that gives this look, or this with some changes: "?site=…" or nothing."""
@@ -52,14 +64,23 @@ def normal(query: str) -> tuple[tuple[str, str], ...]:
     for name, value in parse_qsl(query[:2000], errors="replace", max_num_fields=None):
         if name in found:
             continue
-        if name == "q":
+        if name in _WORDS:
             if searched := clean(value)[:LONGEST_SEARCH]:
                 found[name] = searched
         elif name in _VALID and _VALID[name].fullmatch(value):
-            kept = value.lstrip("#").lower() if name == "accent" else value
-            if len(kept) <= LONGEST_SLUG and (name, kept) != ("page", "1"):
+            kept = _as_usual(name, value)
+            if kept and len(kept) <= _LONGEST.get(name, LONGEST_SLUG):
                 found[name] = kept
     return tuple(sorted(found.items()))
+
+
+def _as_usual(name: str, value: str) -> str:
+    """A valid value as we write it; empty where it is what there is without it, or nothing."""
+    if name == "accent":
+        return value.lstrip("#").lower()
+    if name == "country":
+        return value.upper() if is_country(value.upper()) else ""
+    return "" if (name, value) == ("page", "1") else value
 
 
 def look(query: str) -> Look:

@@ -1,14 +1,15 @@
 """What templates can say, the filters and names they share; and in which language they say it."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Flask, request
 from markupsafe import Markup
 
 from widgets import languages, records, text
 from widgets.models import Image
-from widgets.web import parameters, service, styles
+from widgets.statements import Shown
+from widgets.web import parameters, security, service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -24,26 +25,36 @@ def install(app: Flask) -> None:
         blocks=text.blocks,
         clean=text.clean,
         direction=text.direction,
+        hyphenated=text.hyphenated,
         lede=text.lede,
         long_date=lambda day: text.long_date(day, languages.spoken()),
+        opening=text.opening,
+        own_name=languages.own_name,
+        shortened=text.shortened,
         unquoted=text.unquoted,
         with_lang=with_lang,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
+        all_languages=languages.LANGUAGES,
         base_url=settings.base_url,
         contact=settings.contact,
         foreign=foreign,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
-        languages=languages.LANGUAGES,
         network=settings.network_name,
+        oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
         other_languages=other_languages,
-        snippet=snippet,
+        rules=styles.inline_css,
+        secure_origin=security.secure_origin,
+        secure_self=security.secure_self,
+        snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_link=statement_link,
+        statement_path=statement_path,
         widget_style=widget_style,
     )
 
@@ -107,14 +118,14 @@ def with_lang(path: str, lang: str | None = None) -> str:
     return f"{page}{'&' if '?' in page else '?'}lang={lang}{mark}{place}"
 
 
-def other_languages() -> list[tuple[str, str, str]]:
-    """This page in the languages that are not spoken: their codes, names and addresses."""
+def other_languages() -> list[tuple[str, str]]:
+    """This page in the languages that are not spoken: their codes and its addresses."""
     here = quote(request.path)
     # where a browser's wish counts, the network's own language must be asked for too
     always = _is_behind_a_signed_link()
     return [
-        (lang, name, f"{here}?lang={lang}" if always else with_lang(here, lang))
-        for lang, name in languages.LANGUAGES.items()
+        (lang, f"{here}?lang={lang}" if always else with_lang(here, lang))
+        for lang in languages.LANGUAGES
         if lang != languages.spoken()
     ]
 
@@ -138,15 +149,23 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
     return f"/pictures/{image.digest}-{width}.{suffix}"
 
 
-def snippet(path: str, title: str, height: int) -> str:
-    """The line that a webmaster pastes, for the widget at a path. height: CSS pixels."""
-    return str(
-        Markup(
-            '<iframe src="{}" title="{}" width="100%" height="{}" style="border:0" '
-            'loading="lazy" referrerpolicy="no-referrer" '
-            'sandbox="allow-forms allow-popups allow-popups-to-escape-sandbox"></iframe>'
-        ).format(service().settings.url(path), title, height)
-    )
+def statement_path(statement: Shown, lang: str | None = None) -> str:
+    """Where a statement's own page is, in the language it is shown in, or in another of its."""
+    lang = lang or statement.lang
+    path = f"/statements/{statement.slug}"
+    return path if lang == statement.original_lang else f"{path}?lang={lang}"
+
+
+def statement_link(statement: Shown) -> str:
+    """The same, for a reader who is led there: the words around it stay in their language too."""
+    path = statement_path(statement)
+    return path if "?" in path else with_lang(path)
+
+
+def oembed_url(path: str, form: str) -> str:
+    """Where it is told how the page at a path of ours is embedded. form: "json" or "xml"."""
+    settings = service().settings
+    return settings.url("/oembed?" + urlencode({"url": settings.url(path), "format": form}))
 
 
 def quote_place(blocks: list[text.Block]) -> int:

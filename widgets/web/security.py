@@ -6,8 +6,9 @@ import ipaddress
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Flask, Response, current_app, request
 from limits import parse_many
@@ -17,7 +18,9 @@ from limits.strategies import FixedWindowRateLimiter
 
 from widgets.service import Service
 from widgets.settings import Settings
+from widgets.web import service as opened
 from widgets.web import styles
+from widgets.web.parameters import normal
 
 log = logging.getLogger("undersigned.web")
 
@@ -46,7 +49,9 @@ def install(app: Flask, service: Service) -> None:
         headers.update(common_headers(settings.is_https))
         headers.setdefault("Cache-Control", "no-store")
         shared = framed or request.path.startswith("/pictures/")
-        headers["Cross-Origin-Resource-Policy"] = "cross-origin" if shared else "same-origin"
+        headers.setdefault(
+            "Cross-Origin-Resource-Policy", "cross-origin" if shared else "same-origin"
+        )
         # No Cross-Origin-Opener-Policy: a page that is opened from a sandboxed frame would then
         # not show at all, and our links carry noopener anyway.
         if not framed:
@@ -80,11 +85,42 @@ def _policy(settings: Settings, framed: bool) -> str:
             f"style-src {styles.policy()}",
             "img-src 'self'",
             "frame-src 'self'",
-            "form-action 'self'",
+            f"form-action 'self' {secure_origin()}".strip(),
             "base-uri 'none'",
             f"frame-ancestors {ancestors}",
         )
     )
+
+
+def scheme(environ: Mapping[str, Any]) -> str:
+    """ "https" or "http": how the reader's browser asked.
+
+    What the proxy nearest to the reader says is believed also where no proxy is trusted: a reader
+    who makes that up for a request of their own spares nobody else a warning.
+    """
+    said = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower()
+    return "https" if "https" in (environ["wsgi.url_scheme"], said) else "http"
+
+
+def came_in_clear() -> bool:
+    """Whether this request could be read and changed on its way, though it need not have been."""
+    settings = opened().settings
+    return settings.is_https and not settings.is_local and scheme(request.environ) == "http"
+
+
+def secure_self() -> str | None:
+    """The https address of a page that came in clear, from the base URL and never from the Host;
+    None where the connection is as it should be."""
+    if not came_in_clear():
+        return None
+    query = urlencode(normal(request.query_string.decode("latin-1")))
+    return opened().settings.url(quote(request.path) + (f"?{query}" if query else ""))
+
+
+def secure_origin() -> str:
+    """What stands before the path to which a form is sent: nothing, or on a page that came in clear
+    our https address, so that what is typed into it is not read on the way."""
+    return opened().settings.base_url if came_in_clear() else ""
 
 
 def is_foreign_post(settings: Settings) -> bool:

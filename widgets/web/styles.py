@@ -28,6 +28,13 @@ def inline(sheet: str, theme: str, rrggbb: str) -> Markup:
     return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 (our own sheet)
 
 
+def inline_css(css: str) -> Markup:
+    """The `<style>` element of a few rules that only this page has. css: ours, never a reader's."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    g.setdefault("style_hashes", []).append(digest)
+    return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 (see above)
+
+
 def policy() -> str:
     """The style-src of the page that was just rendered."""
     hashes = [f"'sha256-{digest}'" for digest in g.get("style_hashes", [])]

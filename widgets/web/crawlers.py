@@ -1,0 +1,65 @@
+"""For search engines and for the machines that draw previews of links."""
+
+from flask import Blueprint, Response, render_template
+
+from widgets import languages, share_pictures, signatories, statements
+from widgets.web import cache, service
+from widgets.web.embeds import asked_look
+from widgets.web.metadata import share_words
+from widgets.web.syndication import xml_only
+
+blueprint = Blueprint("crawlers", __name__)
+
+MOST_ADDRESSES = 50_000  # in a sitemap (https://www.sitemaps.org/protocol.html)
+# Behind these are a reader's own signed links. Frames may be read: each says that it is to be
+# found under the address of its statement instead (noindex, canonical), which nobody would
+# learn who may not look.
+PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/endorse/", "/admin",
+           "/embed/newsletters/*/inbox/")  # fmt: skip
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """Every public page, the newest first; more than MOST_ADDRESSES are not told."""
+    with service().database.reading() as session:
+        listed = statements.newest(session)
+        updated = statements.last_change(session)
+    addresses = [(statement, tag) for statement in listed for tag in statement.languages]
+    xml = render_template(
+        "crawlers/sitemap.xml", addresses=addresses[: MOST_ADDRESSES - 3], updated=updated
+    )
+    return cache.keep(Response(xml_only(xml), content_type="application/xml; charset=utf-8"))
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """RFC 9309."""
+    kept_out = "".join(f"Disallow: {path}\n" for path in PRIVATE)
+    told = f"User-agent: *\n{kept_out}\nSitemap: {service().settings.url('/sitemap.xml')}\n"
+    return cache.keep(Response(told, content_type="text/plain; charset=utf-8"))
+
+
+@blueprint.get("/statements/<slug:slug>/share.png")
+def share_picture(slug: str) -> Response:
+    """What is shown with a link to a statement that has no picture."""
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug, asked_look().lang)
+        count = signatories.count(session, shown.id)
+    return _picture(share_words(shown, count))
+
+
+@blueprint.get("/share.png")
+def network_picture() -> Response:
+    """The same for the list of statements."""
+    settings = service().settings
+    host = settings.host_name
+    return _picture(
+        share_pictures.Words(settings.network_name, languages.spoken(), network=host, host=host)
+    )
+
+
+def _picture(words: share_pictures.Words) -> Response:
+    data = share_pictures.drawn(words, service().settings.accent)
+    response = Response(data, content_type="image/png")
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return cache.keep(response)

@@ -1,0 +1,197 @@
+"""The statements as feeds and as data, for feed readers and for whoever builds on them."""
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Blueprint, Response, render_template
+
+from widgets import images, languages, signatories, statements
+from widgets.statements import NoSuchStatement, Shown, Withdrawn
+from widgets.text import blocks
+from widgets.web import cache, service
+from widgets.web.embeds import asked_look
+from widgets.web.metadata import preview_size, statement_url, summary
+
+blueprint = Blueprint("syndication", __name__)
+
+NEWEST = 30  # statements in a feed
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@blueprint.get("/feed.atom")
+def atom() -> Response:
+    """RFC 4287. An entry's id is its address, which never changes."""
+    with service().database.reading() as session:
+        listed = statements.newest(session, asked_look().lang, most=NEWEST)
+        counts = signatories.counts(session)
+        updated = statements.last_change(session)
+    xml = render_template(
+        "syndication/feed.xml",
+        statements=listed,
+        updated=updated or datetime.fromtimestamp(0, UTC),
+        midnight=midnight,
+        content={one.id: content(one, counts.get(one.id, 0)) for one in listed},
+        enclosures={one.id: picture(one) for one in listed},
+        lang=asked_look().lang or languages.spoken(),
+        query=asked_look().frame_query(),
+    )
+    return _public(xml_only(xml), "application/atom+xml; charset=utf-8")
+
+
+@blueprint.get("/feed.json")
+def json_feed() -> Response:
+    """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
+    settings = service().settings
+    with service().database.reading() as session:
+        listed = statements.newest(session, asked_look().lang, most=NEWEST)
+        counts = signatories.counts(session)
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": settings.network_name,
+        "home_page_url": settings.url("/"),
+        "feed_url": settings.url("/feed.json" + asked_look().frame_query()),
+        "language": asked_look().lang or languages.spoken(),
+        "authors": [{"name": settings.network_name, "url": settings.url("/")}],
+        "items": [_item(one, counts.get(one.id, 0)) for one in listed],
+    }
+    return _public(_json(feed), "application/feed+json; charset=utf-8")
+
+
+@blueprint.get("/statements/<slug:slug>.json")
+def statement(slug: str) -> Response:
+    """One statement with all its names; described in docs/machines.md."""
+    with service().database.reading() as session:
+        shown = statements.standing(session, slug, asked_look().lang)
+        names = signatories.listed(session, shown.id)
+    data = {
+        **_named(shown),
+        "languages": {tag: statement_url(shown, tag) for tag in shown.languages},
+        "date": shown.published_on.isoformat(),
+        "updated": shown.updated_at.isoformat(timespec="seconds"),
+        "topics": shown.topics,
+        "countries": shown.countries,
+        "body": {"markdown": shown.body, "html": _html(shown)},
+        "pull_quote": shown.pull_quote,
+        "endorsement": shown.endorsement,
+        "picture": _picture_as_data(shown),
+        "count": len(names),
+        "signatories": [asdict(name) for name in names],
+        "withdrawn": None,
+    }
+    return _public(_json(data), "application/json")
+
+
+@blueprint.errorhandler(Withdrawn)
+def withdrawn(error: Withdrawn) -> Response:
+    day = error.statement.withdrawn_on
+    assert day
+    return _open(_json({**_named(error.statement), "withdrawn": day.isoformat()}), 410)
+
+
+@blueprint.errorhandler(NoSuchStatement)
+def not_there(error: NoSuchStatement) -> Response:
+    return _open(_json({"error": "There is no statement of this name."}), 404)
+
+
+def midnight(day: date) -> datetime:
+    """A day as a moment, which feeds ask for."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def content(statement: Shown, count: int) -> str:
+    """The whole statement as HTML that can stand anywhere: all its addresses are whole."""
+    with languages.speaking(languages.known(statement.lang) or languages.spoken()):
+        return render_template(
+            "syndication/content.html",
+            statement=statement,
+            count=count,
+            picture=picture(statement),
+            url=statement_url(statement),
+        )
+
+
+def picture(statement: Shown) -> dict[str, Any] | None:
+    """The picture of a statement, for an `img` or an enclosure: url, width and height in pixels,
+    and length in bytes (None where the file can't be looked at)."""
+    if statement.image is None:
+        return None
+    settings, image = service().settings, statement.image
+    width, height = preview_size(image)
+    path = images.file(settings.instance_path, image.digest, width, "jpg")
+    return {
+        "url": settings.url(f"/pictures/{image.digest}-{width}.jpg"),
+        "width": width,
+        "height": height,
+        "length": path.stat().st_size if path.is_file() else None,
+    }
+
+
+def xml_only(text: str) -> str:
+    """Without the characters that XML 1.0 can't hold in any way.
+
+    >>> xml_only("a\\x00b\\x0bc\\uffff")
+    'abc'
+    """
+    return _NOT_XML.sub("", text)
+
+
+def _item(statement: Shown, count: int) -> dict[str, Any]:
+    url = statement_url(statement)
+    item: dict[str, Any] = {
+        "id": url,
+        "url": url,
+        "title": statement.title,
+        "language": statement.lang,
+        "summary": summary(statement),
+        "content_html": content(statement, count),
+        "date_published": midnight(statement.published_on).isoformat(),
+        "date_modified": statement.updated_at.isoformat(timespec="seconds"),
+        "tags": statement.topics,
+    }
+    if shown := picture(statement):
+        item["image"] = shown["url"]
+        enclosed = {"url": shown["url"], "mime_type": "image/jpeg"}
+        if shown["length"] is not None:
+            enclosed["size_in_bytes"] = shown["length"]
+        item["attachments"] = [enclosed]
+    return item
+
+
+def _named(statement: Shown) -> dict[str, str]:
+    return {
+        "slug": statement.slug,
+        "url": statement_url(statement),
+        "lang": statement.lang,
+        "title": statement.title,
+    }
+
+
+def _html(statement: Shown) -> str:
+    return "\n".join(block.html.strip() for block in blocks(statement.body))
+
+
+def _picture_as_data(statement: Shown) -> dict[str, Any] | None:
+    shown = picture(statement)
+    if shown is None:
+        return None
+    del shown["length"]
+    return {**shown, "alt": statement.image_alt, "credit": statement.image_credit}
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False) + "\n"
+
+
+def _public(body: str, content_type: str) -> Response:
+    return cache.keep(_open(body, 200, content_type))
+
+
+def _open(body: str, status: int, content_type: str = "application/json") -> Response:
+    """For pages of any site to fetch: it is public, and nothing of the reader's goes with it."""
+    response = Response(body, status, content_type=content_type)
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
