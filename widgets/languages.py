@@ -5,7 +5,7 @@ Words are written in English where they are used, as gettext's msgids, and trans
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,7 +17,17 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 SOURCE = "en"
-LANGUAGES = ("en", "fr", "es", "ar", "pt", "ru", "km", "my")
+# each by its own name
+LANGUAGES = {
+    "en": "English",
+    "fr": "Français",
+    "es": "Español",
+    "ar": "العربية",
+    "pt": "Português",
+    "ru": "Русский",
+    "km": "ភាសាខ្មែរ",
+    "my": "မြန်မာဘာသာ",
+}
 CATALOGUES = Path(__file__).parent / "translations"
 
 _spoken: ContextVar[str] = ContextVar("spoken", default=SOURCE)
@@ -69,6 +79,15 @@ def own_name(tag: str) -> str:
 def N_(message: str) -> str:  # noqa: N802 (the name that gettext gives it)
     """Marks a constant whose words are looked up later, where it is said."""
     return message
+
+
+def first_known(tags: Iterable[str | None]) -> str | None:
+    """The first of LANGUAGES that any of these tags asks for.
+
+    >>> first_known([None, "klingon", "pt-BR", "fr"])
+    'pt'
+    """
+    return next((lang for tag in tags if tag and (lang := known(tag))), None)
 
 
 def gettext(message: str, **values: object) -> str:

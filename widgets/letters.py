@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import languages, members
+from widgets import languages, members, newsletters
 from widgets.colours import accent
 from widgets.models import Message, State, Suppression
 from widgets.service import Service
@@ -55,21 +55,31 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     row = session.get(Message, message_id)
     if row is None or not _wanted(session, row):
         return None
+    with languages.speaking(languages.known(row.sign_up.lang) or service.settings.language):
+        return _composed(service, session, row)
+
+
+def _composed(service: Service, session: Session, row: Message) -> EmailMessage:
+    """The message in the language that is spoken."""
     sign_up, subscription = row.sign_up, row.sign_up.subscription
+    lang = languages.spoken()
+    newsletter = newsletters.words(
+        session, subscription.newsletter, lang, service.settings.language
+    )
     address = str(subscription.subscriber.address)
     settings, links = service.settings, service.links
     site = members.site_name(session, sign_up.site)
     unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
     letter = _write(
         row.kind,
-        lang=sign_up.lang,
-        dir=direction(sign_up.lang),
+        lang=lang,
+        dir=direction(lang),
         network=settings.network_name,
         base_url=settings.base_url,
         accent=accent(settings.accent),
-        newsletter=subscription.newsletter.name,
-        title=subscription.newsletter.title,
-        asked=_asked(subscription.newsletter.name, settings.network_name, site),
+        newsletter=newsletter.name,
+        title=newsletter.title,
+        asked=_asked(newsletter.name, settings.network_name, site),
         code=links.code(sign_up.id),
         confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, sign_up.epoch)}"),
         unsubscribe=unsubscribe,
@@ -84,7 +94,7 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay away
     mail["List-Unsubscribe"] = f"<{unsubscribe}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-    mail["Content-Language"] = sign_up.lang
+    mail["Content-Language"] = lang
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
     _check(mail, address)

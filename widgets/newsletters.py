@@ -21,6 +21,7 @@ from widgets.models import (
     Message,
     MessageState,
     Newsletter,
+    NewsletterText,
     SignUp,
     State,
     Subscriber,
@@ -82,28 +83,27 @@ class Answer(Enum):
     EXHAUSTED = "exhausted"  # tried too often, or too late: only a new code helps
 
 
-def form(session: Session, slug: str) -> Form:
-    """The form of a newsletter, with the newest wording of its consent.
-    Raises NoSuchNewsletter."""
-    row = session.execute(
-        select(Newsletter, ConsentText)
-        .join(ConsentText, ConsentText.newsletter_id == Newsletter.id)
+def form(session: Session, slug: str, *langs: str) -> Form:
+    """The form of a newsletter in the first of these languages that it has, else in its own,
+    with the newest wording of its consent there. Raises NoSuchNewsletter."""
+    found = session.execute(
+        select(Newsletter.lang, NewsletterText, ConsentText)
+        .join(NewsletterText, NewsletterText.newsletter_id == Newsletter.id)
+        .join(
+            ConsentText,
+            (ConsentText.newsletter_id == Newsletter.id)
+            & (ConsentText.lang == NewsletterText.lang),
+        )
         .where(Newsletter.slug == slug)
-        .order_by(ConsentText.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
+        .order_by(ConsentText.id)
+    ).all()
+    newest = {words.lang: (words, consent) for _, words, consent in found}
+    own = found[0][0] if found else ""
+    lang = next((lang for lang in (*langs, own) if lang in newest), None)
+    if lang is None:
         raise NoSuchNewsletter(slug)
-    newsletter, consent = row
-    return Form(
-        newsletter.slug,
-        newsletter.lang,
-        newsletter.title,
-        newsletter.name,
-        newsletter.description,
-        consent.text,
-        consent.id,
-    )
+    words, consent = newest[lang]
+    return Form(slug, lang, words.title, words.name, words.description, consent.text, consent.id)
 
 
 def slugs(session: Session) -> list[str]:
@@ -306,6 +306,15 @@ def can_be_left(session: Session, subscription_id: uuid.UUID) -> bool:
     return subscription.state != State.UNSUBSCRIBED or bool(session.scalar(select(under_way)))
 
 
+def words(session: Session, newsletter: Newsletter, *langs: str) -> NewsletterText:
+    """What a newsletter is called in the first of these languages that it has, else in its own."""
+    texts = session.scalars(
+        select(NewsletterText).where(NewsletterText.newsletter_id == newsletter.id)
+    )
+    by_lang = {text.lang: text for text in texts}
+    return next(by_lang[lang] for lang in (*langs, newsletter.lang) if lang in by_lang)
+
+
 def of_subscription(session: Session, subscription_id: uuid.UUID) -> Newsletter | None:
     subscription = session.get(Subscription, subscription_id)
     return subscription.newsletter if subscription else None
@@ -314,6 +323,20 @@ def of_subscription(session: Session, subscription_id: uuid.UUID) -> Newsletter 
 def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
     record = session.get(SignUp, sign_up_id)
     return record.subscription.newsletter if record else None
+
+
+def lang_of_subscription(session: Session, subscription_id: uuid.UUID) -> str | None:
+    """The language in which it was last asked for."""
+    return session.scalar(
+        select(SignUp.lang)
+        .where(SignUp.subscription_id == subscription_id)
+        .order_by(SignUp.asked_at.desc())
+        .limit(1)
+    )
+
+
+def lang_of_sign_up(session: Session, sign_up_id: uuid.UUID) -> str | None:
+    return session.scalar(select(SignUp.lang).where(SignUp.id == sign_up_id))
 
 
 def _mailed_since(session: Session, mailbox: str, since: datetime) -> int:

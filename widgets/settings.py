@@ -19,6 +19,8 @@ from urllib.parse import SplitResult, urlsplit
 from flask import Config
 from limits import parse_many
 
+from widgets.languages import LANGUAGES, SOURCE
+
 PREFIX = "UNDERSIGNED"
 SHORTEST_SECRET = 16
 MOST = 1e9  # of anything that is counted or waited for
@@ -52,6 +54,7 @@ class Settings:
     mail_from: str = ""  # empty: no-reply at the base URL's host
     network_name: str = ""  # empty: the base URL's host
     contact: str = ""  # an address for questions about privacy; empty: mail_from's
+    language: str = SOURCE  # one of widgets.languages.LANGUAGES, where a reader asks for none
     accent: str = "b3261e"  # RRGGBB
     frame_ancestors: str = "*"  # who may embed: * or origins, separated by spaces
     client_limit: str = "30/minute;300/hour"  # POSTs of one client; empty: no limit
@@ -186,6 +189,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         mail_from=text("MAIL_FROM", usual.mail_from),
         network_name=text("NETWORK_NAME", usual.network_name),
         contact=text("CONTACT", usual.contact),
+        language=text("LANGUAGE", usual.language).lower(),
         accent=text("ACCENT", usual.accent).lstrip("#").lower(),
         frame_ancestors=text("FRAME_ANCESTORS", usual.frame_ancestors) or "*",
         client_limit=text("CLIENT_LIMIT", usual.client_limit),
@@ -258,6 +262,8 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}_MAIL_FROM must be one address, with or without a name before it.")
     if settings.contact and not _is_one_address(settings.contact):
         found.append(f"{PREFIX}_CONTACT must be an e-mail address.")
+    if settings.language not in LANGUAGES:
+        found.append(f"{PREFIX}_LANGUAGE must be one of {', '.join(LANGUAGES)}.")
     if not re.fullmatch(r"[0-9a-f]{6}", settings.accent):
         found.append(f"{PREFIX}_ACCENT must be six hexadecimal digits, like b3261e.")
     if settings.client_limit:

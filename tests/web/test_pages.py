@@ -74,7 +74,8 @@ def test_a_statement_page_is_in_the_language_asked_for_and_leads_to_the_others(
         assert [one.text for one in tree.iter("h1")] == [title]
         assert [one["href"] for one in links if one["rel"] == "canonical"] == [alternates[shown]]
         assert {one["hreflang"]: one["href"] for one in links if "hreflang" in one} == alternates
-        named = [one.attrib for one in tree.iter("a") if "hreflang" in one.attrib]
+        (others, _) = [one for one in tree.iter("nav") if one.attrib["class"] == "languages"]
+        named = [one.attrib for one in others.iter("a")]
         assert [one["hreflang"] for one in named] == [
             tag for tag in ("en", "ar", "fr") if tag != shown
         ]
@@ -96,7 +97,7 @@ def test_the_index_shows_titles_in_the_language_asked_for(
 
     assert '<h2 lang="fr" dir="ltr"><a href="/statements/river-gate?lang=fr">' in page.html
     assert "Rouvrez la salle" in page.text
-    assert '<h2 lang="en" dir="ltr"><a href="/statements/other">' in page.html
+    assert '<h2 lang="en" dir="ltr"><a href="/statements/other?lang=fr">' in page.html
 
 
 def test_a_statement_offers_its_snippet_and_the_way_to_others(

@@ -343,7 +343,7 @@ def test_every_widget_can_be_embedded_by_its_address(
             told = client.get("/oembed", query_string={"url": f"http://127.0.0.1:8000{path}"}).json
             assert told, path
             assert told["title"], path
-            assert f'src="http://127.0.0.1:8000{path}"' in told["html"]
+            assert f'src="http://127.0.0.1:8000{path.partition("?")[0]}' in told["html"]
 
 
 def test_over_https_browsers_are_asked_to_stay_there(

@@ -5,7 +5,7 @@ from widgets.models.database import Database
 from widgets.models.fact import Fact
 from widgets.models.feed import Feed, Post
 from widgets.models.member import Member
-from widgets.models.newsletter import ConsentText, Newsletter
+from widgets.models.newsletter import ConsentText, Newsletter, NewsletterText
 from widgets.models.outbox import Message, MessageState
 from widgets.models.statement import Image, Signatory, Statement, Translation
 from widgets.models.subscriber import (
@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "MessageState",
     "Newsletter",
+    "NewsletterText",
     "Post",
     "SignUp",
     "Signatory",

@@ -13,15 +13,24 @@ class Newsletter(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(String(80), unique=True)
-    lang: Mapped[str] = mapped_column(String(35))
+    lang: Mapped[str] = mapped_column(String(35))  # its own, for where it lacks the reader's
+
+
+class NewsletterText(Base):
+    """What a newsletter says of itself in one language."""
+
+    __tablename__ = "newsletter_texts"
+
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletters.id"), primary_key=True)
+    lang: Mapped[str] = mapped_column(String(35), primary_key=True)
     title: Mapped[str] = mapped_column(Text)  # the form's headline
     name: Mapped[str] = mapped_column(Text)  # as it stands in a sentence: "the weekly update"
     description: Mapped[str] = mapped_column(Text)
 
 
 class ConsentText(Base):
-    """One wording; the newest of a newsletter is the one shown. Never changed, never deleted,
-    because evidence points at it."""
+    """One wording; the newest of a newsletter in a language is the one shown. Never changed, never
+    deleted, because evidence points at it."""
 
     __tablename__ = "consent_texts"
 

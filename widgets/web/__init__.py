@@ -4,6 +4,7 @@ from typing import cast
 
 from flask import current_app
 
+from widgets import languages
 from widgets.newsletters import Limits
 from widgets.service import Service
 
@@ -11,6 +12,18 @@ from widgets.service import Service
 def service() -> Service:
     """What this application was opened with."""
     return cast(Service, current_app.extensions["undersigned"])
+
+
+def text_languages() -> tuple[str, str]:
+    """For words that the network wrote, and may not have in each language: the reader's, else
+    the network's."""
+    return languages.spoken(), service().settings.language
+
+
+def statement_languages(asked: str) -> str:
+    """In which languages a statement is wanted, as widgets.statements.nearest takes them: the one
+    that the address asks for, else the network's."""
+    return f"{asked},{service().settings.language}"
 
 
 def newsletter_limits() -> Limits:

@@ -12,7 +12,7 @@ from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
 from widgets.statements import NoSuchStatement, Withdrawn
 from widgets.text import long_date
-from widgets.web import parameters
+from widgets.web import parameters, rendering
 
 log = logging.getLogger("undersigned.web")
 
@@ -71,6 +71,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Withdrawn)
     def withdrawn(error: Withdrawn) -> Response:
+        rendering.speak_to_one_reader()
         statement = error.statement
         assert statement.withdrawn_on
         return page(
@@ -88,8 +89,9 @@ def page(
     code: int, *, status: int | None = None, title: str | None = None, text: str | None = None
 ) -> Response:
     """An error page in the hand of where it appears."""
+    rendering.speak_to_one_reader()
     words = WORDS[code]
-    folder = "embeds" if request.path.startswith("/embed/") else "pages"
+    folder = "embeds" if rendering.is_framed() else "pages"
     html = render_template(
         f"{folder}/error.html",
         look=parameters.look(request.query_string.decode("latin-1")),

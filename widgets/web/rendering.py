@@ -1,14 +1,15 @@
-"""What templates can say: the filters and names they share."""
+"""What templates can say, the filters and names they share; and in which language they say it."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from flask import Flask
+from flask import Flask, request
+from markupsafe import Markup
 
-from widgets import languages, records, text
+from widgets import languages, records, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
-from widgets.web import security, service, snippets, styles
+from widgets.web import parameters, security, service, snippets, styles
 from widgets.web.parameters import Look
 
 
@@ -31,18 +32,22 @@ def install(app: Flask) -> None:
         own_name=languages.own_name,
         shortened=text.shortened,
         unquoted=text.unquoted,
+        with_lang=with_lang,
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
         base_url=settings.base_url,
         contact=settings.contact,
+        foreign=foreign,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
+        languages=languages.LANGUAGES,
         network=settings.network_name,
         oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
         page_style=page_style,
         picture_url=picture_url,
         quote_place=quote_place,
+        other_languages=other_languages,
         rules=styles.inline_css,
         secure_origin=security.secure_origin,
         secure_self=security.secure_self,
@@ -51,6 +56,84 @@ def install(app: Flask) -> None:
         statement_path=statement_path,
         widget_style=widget_style,
     )
+
+    @app.before_request
+    def speak() -> None:
+        languages.speak(language_of_reader(for_one_reader=_is_behind_a_signed_link()))
+
+    @app.teardown_request
+    def fall_silent(_: BaseException | None) -> None:
+        """What is said outside a request is in nobody's language."""
+        languages.speak(languages.SOURCE)
+
+
+def language_of_reader(signed_up_in: str | None = None, *, for_one_reader: bool = True) -> str:
+    """Which of the languages an answer is in. The first that is known of:
+
+    1. the one that the address asks for, `?lang=`;
+    2. for one reader only: the one that they signed up in, where the link tells, then what their
+       browser asks for (Accept-Language);
+    3. the network's.
+
+    for_one_reader: whether no shared cache keeps the answer. Widgets and public pages are kept
+    for everybody, by their address, so nothing else may decide about them; pages behind signed
+    links, and errors on pages of our own, are for one reader.
+    """
+    tags: list[str | None] = [asked_lang()]
+    if for_one_reader:
+        wished = request.accept_languages
+        tags += [signed_up_in, *(tag for tag, quality in wished if quality > 0)]
+    return languages.first_known(tags) or service().settings.language
+
+
+def speak_to_one_reader() -> None:
+    """For an answer that no cache keeps; what is said in a frame stays as it is."""
+    if not is_framed():
+        languages.speak(language_of_reader())
+
+
+def asked_lang() -> str:
+    """The language tag that the address asks for; empty where there is none, or no such thing."""
+    return parameters.look(request.query_string.decode("latin-1")).lang
+
+
+def _is_behind_a_signed_link() -> bool:
+    return request.blueprint == "signup" and not is_framed()
+
+
+def is_framed() -> bool:
+    """Whether this is a widget, which speaks as the page around it does and not as the reader's
+    browser asks."""
+    return request.path.startswith("/embed/")
+
+
+def with_lang(path: str, lang: str | None = None) -> str:
+    """A path of ours in a language: the spoken one, if no other is named. The network's own is
+    not written, so that each page has one address."""
+    lang = lang or languages.spoken()
+    if lang == service().settings.language:
+        return path
+    page, mark, place = path.partition("#")
+    return f"{page}{'&' if '?' in page else '?'}lang={lang}{mark}{place}"
+
+
+def other_languages() -> list[tuple[str, str, str]]:
+    """This page in the languages that are not spoken: their codes, names and addresses."""
+    here = quote(request.path)
+    # where a browser's wish counts, the network's own language must be asked for too
+    always = _is_behind_a_signed_link()
+    return [
+        (lang, name, f"{here}?lang={lang}" if always else with_lang(here, lang))
+        for lang, name in languages.LANGUAGES.items()
+        if lang != languages.spoken()
+    ]
+
+
+def foreign(lang: str) -> Markup:
+    """The attributes of an element whose words are in this language, where it isn't spoken."""
+    if lang == languages.spoken():
+        return Markup()
+    return Markup(' lang="{}" dir="{}"').format(lang, text.direction(lang))
 
 
 def widget_style(look: Look, kinds: str) -> Any:
@@ -68,10 +151,13 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
 
 
 def statement_path(statement: Shown, lang: str | None = None) -> str:
-    """Where a statement's own page is, in the language it is shown in, or in another of its."""
-    lang = lang or statement.lang
+    """Where a statement's own page is: as it is shown now, in the language that is spoken; or in
+    this one of its languages. What is shown without being asked for is not asked for."""
+    home = service().settings.language
+    usual = statements.nearest(home, statement.languages)
+    tag = lang or (statement.lang if statement.lang != usual else languages.spoken())
     path = f"/statements/{statement.slug}"
-    return path if lang == statement.original_lang else f"{path}?lang={lang}"
+    return path if tag in (usual, home) and (lang is None or tag == usual) else f"{path}?lang={tag}"
 
 
 def oembed_url(path: str, form: str) -> str:

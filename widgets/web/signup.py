@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from widgets import newsletters
 from widgets.addresses import BadAddress, parse
-from widgets.languages import N_, gettext
+from widgets.languages import N_, gettext, speak, spoken
 from widgets.links import BadLink, ExpiredLink
-from widgets.models import Newsletter
+from widgets.models import Newsletter, NewsletterText
 from widgets.newsletters import Answer
-from widgets.web import newsletter_limits, service
+from widgets.web import newsletter_limits, parameters, service, text_languages
 from widgets.web.embeds import asked_look
 from widgets.web.forms import SignUpForm
+from widgets.web.rendering import asked_lang, language_of_reader
 from widgets.web.security import client_limit, is_foreign_post
 
 blueprint = Blueprint("signup", __name__)
@@ -36,7 +38,7 @@ def sign_up(slug: str) -> AnyResponse:
     now = datetime.now(UTC)
     try:
         with service().database.reading() as session:
-            shown = newsletters.form(session, slug)
+            shown = newsletters.form(session, slug, *text_languages())
         form = SignUpForm.of(service().links, shown)
         if form.subject.data:  # the honeypot: answered as everybody is, and nothing stored
             return _to_inbox(slug, uuid.uuid4())
@@ -58,7 +60,7 @@ def sign_up(slug: str) -> AnyResponse:
                 address,
                 consent_text_id=form.agreed_to or shown.consent_text_id,
                 site=asked_look().site or None,
-                lang=shown.lang,
+                lang=spoken(),
                 now=now,
             )
     except (HTTPException, newsletters.NoSuchNewsletter):
@@ -127,7 +129,7 @@ def new_code(slug: str, token: str) -> AnyResponse:
 @blueprint.get("/embed/newsletters/<slug:slug>/subscribed")
 def subscribed(slug: str) -> AnyResponse:
     with service().database.reading() as session:
-        shown = newsletters.form(session, slug)
+        shown = newsletters.form(session, slug, *text_languages())
     html = render_template("embeds/subscribed.html", look=asked_look(), newsletter=shown)
     return make_response(html)
 
@@ -138,7 +140,7 @@ def confirm_page(token: str) -> AnyResponse:
     made, epoch = service().links.read_confirm(token)
     with service().database.reading() as session:
         answer = newsletters.link_stands(session, made, epoch)
-        newsletter = newsletters.of_sign_up(session, made)
+        newsletter = _of_sign_up(session, made)
     return _confirmation(answer, newsletter)
 
 
@@ -146,12 +148,12 @@ def confirm_page(token: str) -> AnyResponse:
 def confirm(token: str) -> AnyResponse:
     made, epoch = service().links.read_confirm(token)
     if is_foreign_post(service().settings):
-        return redirect(request.path, 303)
+        return redirect(_here(), 303)
     with service().database.writing() as session:
         answer = newsletters.confirm(session, made, epoch, datetime.now(UTC))
-        newsletter = newsletters.of_sign_up(session, made)
+        newsletter = _of_sign_up(session, made)
     if answer is Answer.DONE:
-        return redirect(request.path, 303)
+        return redirect(_here(), 303)
     return _confirmation(answer, newsletter)
 
 
@@ -159,7 +161,7 @@ def confirm(token: str) -> AnyResponse:
 def unsubscribe_page(token: str) -> AnyResponse:
     subscription = service().links.read_unsubscribe(token)
     with service().database.reading() as session:
-        newsletter = newsletters.of_subscription(session, subscription)
+        newsletter = _of_subscription(session, subscription)
         still = newsletters.can_be_left(session, subscription)
     name = "unsubscribe" if still else "unsubscribed"
     return make_response(render_template(f"signup/{name}.html", newsletter=newsletter))
@@ -171,12 +173,12 @@ def unsubscribe(token: str) -> AnyResponse:
     subscription = service().links.read_unsubscribe(token)
     with service().database.writing() as session:
         newsletters.unsubscribe(session, subscription, datetime.now(UTC))
-        newsletter = newsletters.of_subscription(session, subscription)
+        newsletter = _of_subscription(session, subscription)
     if request.form.get("List-Unsubscribe") == "One-Click":
         return make_response(
             render_template("signup/unsubscribed.html", newsletter=newsletter), 200
         )
-    return redirect(request.path, 303)
+    return redirect(_here(), 303)
 
 
 @blueprint.errorhandler(ExpiredLink)
@@ -193,7 +195,30 @@ def cut_off(error: BadLink) -> Response:
     return make_response(render_template("signup/cut_off.html"), 404)
 
 
-def _confirmation(answer: Answer, newsletter: Newsletter | None) -> Response:
+def _of_sign_up(session: Session, made: uuid.UUID) -> NewsletterText | None:
+    newsletter = newsletters.of_sign_up(session, made)
+    return _told(session, newsletter, newsletters.lang_of_sign_up(session, made))
+
+
+def _of_subscription(session: Session, subscription: uuid.UUID) -> NewsletterText | None:
+    newsletter = newsletters.of_subscription(session, subscription)
+    return _told(session, newsletter, newsletters.lang_of_subscription(session, subscription))
+
+
+def _told(
+    session: Session, newsletter: Newsletter | None, signed_up_in: str | None
+) -> NewsletterText | None:
+    """The newsletter's words. From here on, the answer is in the language of the sign-up."""
+    speak(language_of_reader(signed_up_in))
+    return newsletters.words(session, newsletter, *text_languages()) if newsletter else None
+
+
+def _here() -> str:
+    """This page again, in the language that was asked for."""
+    return request.path + parameters.Look(lang=asked_lang()).query()
+
+
+def _confirmation(answer: Answer, newsletter: NewsletterText | None) -> Response:
     page, status = {
         Answer.DONE: ("confirm", 200),
         Answer.ALREADY: ("confirmed", 200),
@@ -239,7 +264,7 @@ def _inbox(
 ) -> Response:
     try:
         with service().database.reading() as session:
-            shown = newsletters.form(session, slug)
+            shown = newsletters.form(session, slug, *text_languages())
     except SQLAlchemyError:
         if problem is None:
             raise
