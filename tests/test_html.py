@@ -26,6 +26,10 @@ COMPLAINT = (
     "wrong.html:1: Bad value “a b” for attribute “id” on element “p”: "
     "An ID must not contain whitespace."
 )
+# What the checker's CSS is too old for: container queries, and lengths in the container's units.
+NEWER_CSS = re.compile(
+    r"CSS: (Unrecognized at-rule “@container”|“container-type”: Property|“height”: Parse Error)"
+)
 # So that each state is the one that its name says.
 HEADINGS = {
     "no such card": "There is nothing here",
@@ -73,6 +77,7 @@ def check(tmp_path: Path) -> Callable[[dict[str, str]], list[str]]:
         return [
             f"{Path(one['url']).name}:{one.get('lastLine')}: {one['message']}"
             for one in json.loads(done.stdout)["messages"]
+            if not NEWER_CSS.match(one["message"])
         ]
 
     return checking
@@ -102,7 +107,7 @@ def test_every_page_in_every_state_is_valid_html(
     documents["mailbox"] = mailbox.html
     letters = set(re.findall(r'href="(/mailbox/[^"]+)"', mailbox.html))
     documents |= {letter: desk.reader.open(letter).html for letter in letters}
-    member = member_site(settings).test_client()  # type: ignore[attr-defined]
+    member = member_site(app).test_client()  # type: ignore[attr-defined]
     documents["a member's site"] = Reader(member).open("/").html
 
     assert len(letters) > 5

@@ -345,7 +345,7 @@ def sample_site(tied: bool) -> None:
     """A member's site on another origin, with the widgets as a member pastes them."""
     settings = _settings()
     Server(
-        lambda: member_site(settings),
+        lambda: member_site(create_app(settings)),
         bind=f"127.0.0.1:{sample_network.site_port(settings)}",
         workers=1,
         threads=4,

@@ -1,7 +1,7 @@
 """How high a widget is at every width, so that the frame around it needs no script to fit.
 
 A page of ours is laid out here as browsers lay it out: the same boxes as in
-templates/embeds/embeds.css, filled with text that is set by widgets.typesetting. The tests hold
+the sheets of templates/embeds, filled with text that is set by widgets.typesetting. The tests hold
 the result against Chromium and Firefox. All lengths are CSS pixels at the usual text size.
 """
 
@@ -472,6 +472,26 @@ def natural(html: str, width: float) -> float:
 def of(html: str) -> Height:
     """How high a frame around this page of ours is to be."""
     body = tree(html)
+    if (stable := _stable(body)) is not None:
+        return stable
+    heights = [_Layout(body, width).height() for width in range(NARROWEST, WIDEST + 1)]
+    for share in (1.0, 0.85, 0.7, 0.5, 0.3):
+        fitted = _fitted(heights, share)
+        if _mean_blank(fitted, heights) <= MEAN_BLANK:
+            break
+    return fitted
+
+
+def at(html: str, width: float) -> int:
+    """The same at one width, in whole pixels: for a long list some forty times as quick."""
+    body = tree(html)
+    if (stable := _stable(body)) is not None:
+        return stable.at(width)
+    return ceil(_Layout(body, min(max(width, NARROWEST), WIDEST)).height() - 0.001)
+
+
+def _stable(body: Node) -> Height | None:
+    """Of a widget that fills the frame that it is given: one that doesn't ask for its content."""
     if {"list", "compact"} <= body.classes:
         return NAMES
     if "posts" in body.classes:
@@ -480,12 +500,7 @@ def of(html: str) -> Height:
         return PICTURED_CARD if "pictured" in body.classes else PLAIN_CARD
     if "more" in body.classes:
         return STORIES
-    heights = [_Layout(body, width).height() for width in range(NARROWEST, WIDEST + 1)]
-    for share in (1.0, 0.85, 0.7, 0.5, 0.3):
-        fitted = _fitted(heights, share)
-        if _mean_blank(fitted, heights) <= MEAN_BLANK:
-            break
-    return fitted
+    return None
 
 
 MEAN_BLANK = 0.018  # of a height, over all widths

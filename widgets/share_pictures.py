@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from widgets.colours import LIGHT_PAPER, accent
 from widgets.lettering import SANS, SANS_BOLD, SERIF_BOLD, line, without_signs
-from widgets.text import direction
+from widgets.text import direction, has_substance
 
 WIDTH, HEIGHT = 1200, 630  # pixels, the shape to which networks cut a preview
 MARGIN = 72
@@ -87,7 +87,7 @@ def _draw_headline(picture: Image.Image, title: str, lang: str) -> bool:
     towards = direction(lang)
     title = without_signs(title, SERIF_BOLD)
     whole = line(title, SERIF_BOLD, towards)
-    if not title or whole is None:
+    if not has_substance(title) or whole is None:
         return False
     up, down = whole.height()
     leading = min(max(up + down, _LEADING[0]), _LEADING[1])

@@ -275,20 +275,23 @@ def _shown(statement: Statement, lang: str) -> Shown:
 def nearest(asked: str, languages: Sequence[str]) -> str:
     """Of a statement's languages, the original's first, the one to show whoever asks for a tag:
     the tag itself or the nearest above it (RFC 4647, lookup), else the same language as written
-    elsewhere, else the original.
+    elsewhere, else the original. Of several tags with commas between them, the first that helps.
 
     >>> nearest("pt-PT", ["en", "fr", "pt-BR"]), nearest("fr-CA", ["en", "fr", "fr-BE"])
     ('pt-BR', 'fr')
-    >>> nearest("de", ["en", "fr"]), nearest("", ["en", "fr"])
-    ('en', 'en')
+    >>> nearest("de", ["en", "fr"]), nearest("", ["en", "fr"]), nearest("de,fr", ["en", "fr"])
+    ('en', 'en', 'fr')
     """
     by_tag = {tag.lower(): tag for tag in languages}
-    parts = asked.lower().split("-")
-    for length in range(len(parts), 0, -1):
-        if found := by_tag.get("-".join(parts[:length])):
-            return found
-    same = (tag for tag in languages if tag.lower().split("-")[0] == parts[0])
-    return next(same, languages[0])
+    for one in asked.lower().split(","):
+        parts = one.split("-")
+        for length in range(len(parts), 0, -1):
+            if found := by_tag.get("-".join(parts[:length])):
+                return found
+        for tag in languages:
+            if tag.lower().split("-")[0] == parts[0]:
+                return tag
+    return languages[0]
 
 
 def _by_slug(session: Session, slug: str) -> Statement | None:

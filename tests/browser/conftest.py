@@ -225,6 +225,9 @@ PATHS = {
     "long list, page 2": "/embed/statements/many/signatories?page=2",
     "search": "/embed/statements/many/signatories?q=No.+69",
     "search in vain": f"/embed/statements/many/signatories?q={LONG_WORD}",
+    "latest": "/embed/statements/latest?view=full",
+    "stories": "/embed/stories?like=reading-room",
+    "stories on nothing": "/embed/stories?topic=nothing",
     "form": "/embed/newsletters/weekly",
     "subscribed": "/embed/newsletters/weekly/subscribed",
     "inbox, cut off": "/embed/newsletters/weekly/inbox/cut-off",
@@ -237,6 +240,7 @@ PATHS = {
     "withdrawn statement": "/statements/taken-back",
     "no such page": "/nothing",
     "privacy": "/privacy",
+    "secure connection": "/secure-connection",
     "confirm, cut off": "/confirm/cut-off",
     "unsubscribe, cut off": "/unsubscribe/cut-off",
 }

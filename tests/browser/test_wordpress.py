@@ -173,6 +173,13 @@ def test_the_names_show_where_the_address_says_so(show: Callable[..., Locator], 
     expect(frame.content_frame.get_by_text("Circle of Lamp Keepers")).to_be_visible()
 
 
+def test_the_networks_own_address_shows_the_newest_statement(show: Callable[..., Locator]) -> None:
+    frame = show("/")
+
+    assert_it_shows(frame, HEADLINE)
+    expect(frame).to_have_attribute("title", "Network of Reading Rooms")
+
+
 def test_a_link_does_nothing_there_and_the_card_stays(
     show: Callable[..., Locator], context: BrowserContext
 ) -> None:

@@ -99,13 +99,17 @@ def test_the_same_as_xml(ask: Callable[..., Any]) -> None:
         (f"{STATEMENT}?lang=not-a-language!", "/embed/statements/river-gate"),
         (
             f"{STATEMENT}?theme=dark#signatories",
-            "/embed/statements/river-gate/signatories?theme=dark",
+            "/embed/statements/river-gate/signatories?theme=dark&view=compact",
         ),
-        (f"{STATEMENT}#signatories", "/embed/statements/river-gate/signatories"),
+        (f"{STATEMENT}#signatories", "/embed/statements/river-gate/signatories?view=compact"),
         (f"{CARD}?view=full", "/embed/statements/river-gate?view=full"),
         (f"{CARD}/signatories", "/embed/statements/river-gate/signatories"),
         (f"{CARD}/signatories?q=lamp", "/embed/statements/river-gate/signatories?q=lamp"),
         (f"{HERE}/embed/newsletters/weekly", "/embed/newsletters/weekly"),
+        (HERE, "/embed/statements/latest"),
+        (f"{HERE}/?lang=fr", "/embed/statements/latest?lang=fr"),
+        (f"{HERE}/embed/statements/latest?topic=Any", "/embed/statements/latest?topic=Any"),
+        (f"{HERE}/embed/stories?country=NO", "/embed/stories?country=NO"),
         (f"{HERE}/statements/river%2Dgate", "/embed/statements/river-gate"),
         ("HTTPS://127.0.0.1:8000/statements/river-gate", "/embed/statements/river-gate"),
     ],
@@ -262,7 +266,8 @@ def test_a_frame_is_as_high_as_its_widget_at_that_width(
     answer = ask(url, maxwidth=width)
     page = client.get(frame(answer)["src"].removeprefix(HERE)).text
 
-    assert answer.json["height"] == heights.of(page).at(width)
+    fitted = heights.of(page).at(width)
+    assert min(heights.natural(page, width), fitted) <= answer.json["height"] <= fitted
     assert frame(answer)["height"] == str(answer.json["height"])
 
 
@@ -321,6 +326,32 @@ def test_a_hostile_title_stays_a_title(
     root = ElementTree.fromstring(ask(STATEMENT, format="xml").data)
     assert root.findtext("title") == HOSTILE
     assert root.findtext("html") == answer.json["html"]
+
+
+@pytest.mark.usefixtures("published")
+def test_what_is_another_tomorrow_is_called_the_same_then(
+    ask: Callable[..., Any], service: Service, tmp_path: Path
+) -> None:
+    before = ask(HERE)
+    publish(service, statement_file(tmp_path, "newer", title="A newer one", date="2026-03-03"))
+
+    assert before.json["title"] == "Network of Tests"
+    assert ask(HERE).json["title"] == "Network of Tests"
+
+
+def test_a_translation_is_told_of_in_its_language(
+    ask: Callable[..., Any], client: FlaskClient, service: Service, tmp_path: Path
+) -> None:
+    original = statement_file(tmp_path)
+    french = tmp_path / "river-gate.fr.md"
+    french.write_text("---\ntitle: Rouvrez la salle de lecture\n---\n\nPremier paragraphe.\n")
+    publish(service, original, french)
+    link = discovered(client.get("/statements/river-gate?lang=fr").text)["application/json+oembed"]
+    told = client.get(link["href"].removeprefix(HERE))
+
+    assert told.json["title"] == link["title"] == "Rouvrez la salle de lecture"
+    assert frame(told)["src"] == f"{CARD}?lang=fr"
+    assert ask(STATEMENT).json["title"] == "Reopen the reading room"
 
 
 @pytest.mark.usefixtures("published")

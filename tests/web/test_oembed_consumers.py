@@ -81,7 +81,7 @@ def test_micawber_sets_the_frame_where_an_address_stands_alone_on_a_line(
     text = f"We signed this:\n\n{server}/statements/river-gate#signatories\n\nSo can you."
     frame = frame_in(registry.parse_text(text))
 
-    assert frame["src"] == f"{server}/embed/statements/river-gate/signatories"
+    assert frame["src"] == f"{server}/embed/statements/river-gate/signatories?view=compact"
     assert frame["title"] == f"Signatories: {TITLE}"
 
 

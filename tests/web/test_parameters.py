@@ -13,7 +13,7 @@ from widgets.web.parameters import Look, look, normal
         ("", Look()),
         ("theme=dark&accent=B3261E&site=lamp-keepers", Look("dark", "b3261e", "", "lamp-keepers")),
         ("accent=%23006600", Look(accent="006600")),
-        ("theme=auto&view=compact&page=1", Look()),
+        ("theme=auto&view=compact&page=1", Look(view="compact")),
         ("view=full&page=3&q=union", Look(view="full", page=3, q="union")),
         ("lang=pt-BR", Look(lang="pt-BR")),
         ("country=no&topic=%20Press%0a freedom", Look(country="NO", topic="Press freedom")),

@@ -7,12 +7,13 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.actors import CHECKOUT, Reader, free_port, wait_until
@@ -91,7 +92,8 @@ class WordPress:
 
     def close(self) -> None:
         for process in reversed(self._started):
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)  # PHP leaves its own children behind
             process.wait(30)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -153,6 +155,7 @@ class WordPress:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,
                 )
             )
 

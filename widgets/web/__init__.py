@@ -20,6 +20,12 @@ def text_languages() -> tuple[str, str]:
     return languages.spoken(), service().settings.language
 
 
+def statement_languages(asked: str) -> str:
+    """In which languages a statement is wanted, as widgets.statements.nearest takes them: the one
+    that the address asks for, else the network's."""
+    return f"{asked},{service().settings.language}"
+
+
 def newsletter_limits() -> Limits:
     settings = service().settings
     return Limits(settings.mailbox_limit, settings.domain_limit, settings.unlimited_domains)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from widgets import languages, share_pictures, signatories, statements
-from widgets.web import cache, service
+from widgets.web import cache, service, statement_languages
 from widgets.web.embeds import asked_look
 from widgets.web.metadata import share_words
 from widgets.web.syndication import xml_only
@@ -43,7 +43,7 @@ def robots() -> Response:
 def share_picture(slug: str) -> Response:
     """What is shown with a link to a statement that has no picture."""
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, asked_look().lang)
+        shown = statements.standing(session, slug, statement_languages(asked_look().lang))
         count = signatories.count(session, shown.id)
     return _picture(share_words(shown, count))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, make_response, render_template, request
 
 from widgets import feeds, heights, newsletters, signatories, statements
-from widgets.web import cache, forms, parameters, service, text_languages
+from widgets.web import cache, forms, parameters, service, statement_languages, text_languages
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
 MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
@@ -15,7 +15,7 @@ MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
 def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, look.lang)
+        shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
     html = render_template("embeds/statement.html", look=look, statement=shown, count=count)
     return cache.keep(make_response(html))
@@ -26,7 +26,9 @@ def latest() -> Response:
     """Pasted once, always current."""
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.latest(session, look.lang, topic=look.topic, country=look.country)
+        shown = statements.latest(
+            session, statement_languages(look.lang), topic=look.topic, country=look.country
+        )
         count = signatories.count(session, shown.id) if shown else 0
     page = "embeds/statement.html" if shown else "embeds/coming.html"
     html = render_template(page, look=look, statement=shown, count=count)
@@ -38,7 +40,11 @@ def stories() -> Response:
     look = asked_look()
     with service().database.reading() as session:
         listed = statements.stories(
-            session, look.lang, like=look.like, topic=look.topic, country=look.country
+            session,
+            statement_languages(look.lang),
+            like=look.like,
+            topic=look.topic,
+            country=look.country,
         )
         counts = signatories.counts(session)
     html = render_template("embeds/stories.html", look=look, statements=listed, counts=counts)
@@ -51,7 +57,7 @@ def signatory_list(slug: str) -> Response:
     if look.view == "compact":
         return _names_that_fit(slug, look)
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, look.lang)
+        shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
         found = signatories.count(session, shown.id, look.q) if look.q else count
         pages = max(1, -(-found // signatories.PER_PAGE))
@@ -72,7 +78,7 @@ def signatory_list(slug: str) -> Response:
 
 def _names_that_fit(slug: str, look: parameters.Look) -> Response:
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, look.lang)
+        shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
         names = signatories.page(session, shown.id, "", 1)[:MOST_IN_A_COMPACT_LIST]
     values = {"look": look, "statement": shown, "count": count, "names": names}

@@ -154,6 +154,7 @@ def article(statement: Shown) -> dict[str, Any]:
         "@context": "https://schema.org",
         "@type": "Article",
         "@id": url,
+        "url": url,
         "mainEntityOfPage": url,
         "headline": statement.title,
         "description": summary(statement),

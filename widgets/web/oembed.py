@@ -7,7 +7,7 @@ ours into a text. What is refused is told in English, to whoever builds or runs 
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -30,6 +30,7 @@ LONGEST_URL = 2_000  # characters
 WIDEST_THUMBNAIL = 1200  # pixels, where no less is asked for
 CACHE_AGE = 86_400  # seconds; what can change within a frame is not in the answer
 OF_STATEMENTS = ("pages.statement", "embeds.statement", "embeds.signatory_list")
+LATEST = "/embed/statements/latest"
 PORTS = {"http": 80, "https": 443}
 
 
@@ -55,12 +56,9 @@ class Widget:
     the statement that it is about, if there is one."""
 
     path: str
+    title: str
     html: str
     image: Image | None
-
-    @property
-    def title(self) -> str:
-        return unescape(self.html.partition("<title>")[2].partition("</title>")[0])
 
 
 @blueprint.get("/oembed")
@@ -142,24 +140,30 @@ def _place(parts: SplitResult) -> tuple[str, int | None]:
 def _widget(ours: SplitResult) -> Widget:
     """What shows an address of ours. Raises Refused, and what statements.standing raises."""
     endpoint, values = _route(ours.path)
-    query = parameters.look(ours.query).query()
+    look = parameters.look(ours.query)
     image = None
     if endpoint in OF_STATEMENTS:
         with service().database.reading() as session:
             image = statements.standing(session, values["slug"]).image
     if endpoint == "pages.index":
-        path = "/embed/statements/latest"
+        path = LATEST
     elif endpoint == "pages.statement":
-        names = ours.fragment == "signatories"
-        path = url_for("embeds.signatory_list" if names else "embeds.statement", **values)
+        path = url_for("embeds.statement", **values)
+        if ours.fragment == "signatories":
+            # as many names as fit, and how many more: the height that is told today has to do
+            path, look = f"{path}/signatories", replace(look, view="compact")
     elif endpoint.startswith("embeds."):
         path = url_for(endpoint, **values)
     else:
         path = ""
+    query = look.query()
     html = snippets.shown_at(path + query) if path else None
     if html is None:
         raise Refused(404, "There is nothing at this address that can be shown in a frame.")
-    return Widget(path + query, html, image)
+    title = unescape(html.partition("<title>")[2].partition("</title>")[0])
+    if path == LATEST:  # the frame shows another tomorrow, and is still called the same
+        title = service().settings.network_name
+    return Widget(path + query, title, html, image)
 
 
 def _route(path: str) -> tuple[str, Mapping[str, Any]]:
@@ -173,7 +177,7 @@ def _route(path: str) -> tuple[str, Mapping[str, Any]]:
 def _answer(widget: Widget, limits: Limits) -> dict[str, str | int]:
     settings = service().settings
     width = min(limits.width or WIDTH, heights.WIDEST)
-    height = min(heights.of(widget.html).at(width), limits.height or LARGEST)
+    height = min(heights.at(widget.html, width), limits.height or LARGEST)
     return {
         "version": "1.0",
         "type": "rich",

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, make_response, render_template, send_file
 
 from widgets import images, newsletters, signatories, statements
-from widgets.web import cache, service
+from widgets.web import cache, service, statement_languages
 from widgets.web.embeds import asked_look
 
 blueprint = Blueprint("pages", __name__)
@@ -12,7 +12,7 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 def index() -> Response:
     with service().database.reading() as session:
-        listed = statements.newest(session, asked_look().lang)
+        listed = statements.newest(session, statement_languages(asked_look().lang))
         counts = signatories.counts(session)
         letters = newsletters.slugs(session)
     html = render_template(
@@ -25,7 +25,7 @@ def index() -> Response:
 def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, look.lang)
+        shown = statements.standing(session, slug, statement_languages(look.lang))
         names = signatories.listed(session, shown.id)
         letters = newsletters.slugs(session)
     html = render_template(

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, request
 from markupsafe import Markup
 
-from widgets import languages, records, text
+from widgets import languages, records, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.web import parameters, security, service, snippets, styles
@@ -53,7 +53,6 @@ def install(app: Flask) -> None:
         secure_self=security.secure_self,
         snippet=snippets.snippet,
         spoken=languages.spoken,
-        statement_link=statement_link,
         statement_path=statement_path,
         widget_style=widget_style,
     )
@@ -137,12 +136,14 @@ def foreign(lang: str) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(lang, text.direction(lang))
 
 
-def widget_style(look: Look) -> Any:
-    return styles.inline("embeds/embeds.css", look.theme, look.accent or service().settings.accent)
+def widget_style(look: Look, kinds: str) -> Any:
+    """kinds: the sheets of a widget besides what all share, by name, separated by spaces."""
+    sheets = tuple(f"embeds/{name}.css" for name in ("base", *kinds.split()))
+    return styles.inline(sheets, look.theme, look.accent or service().settings.accent)
 
 
 def page_style() -> Any:
-    return styles.inline("pages/pages.css", "auto", service().settings.accent)
+    return styles.inline(("pages/pages.css",), "auto", service().settings.accent)
 
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
@@ -150,16 +151,13 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
 
 
 def statement_path(statement: Shown, lang: str | None = None) -> str:
-    """Where a statement's own page is, in the language it is shown in, or in another of its."""
-    lang = lang or statement.lang
+    """Where a statement's own page is: as it is shown now, in the language that is spoken; or in
+    this one of its languages. What is shown without being asked for is not asked for."""
+    home = service().settings.language
+    usual = statements.nearest(home, statement.languages)
+    tag = lang or (statement.lang if statement.lang != usual else languages.spoken())
     path = f"/statements/{statement.slug}"
-    return path if lang == statement.original_lang else f"{path}?lang={lang}"
-
-
-def statement_link(statement: Shown) -> str:
-    """The same, for a reader who is led there: the words around it stay in their language too."""
-    path = statement_path(statement)
-    return path if "?" in path else with_lang(path)
+    return path if tag in (usual, home) and (lang is None or tag == usual) else f"{path}?lang={tag}"
 
 
 def oembed_url(path: str, form: str) -> str:

@@ -21,9 +21,9 @@ _DARK = {"paper": DARK_PAPER, "ink": "f1f1ef", "soft": "aeb2b8", "line": "383c43
          "field": "8b9098", "wash": "0f1114", "alarm": "ffb1a8"}  # fmt: skip
 
 
-def inline(sheet: str, theme: str, rrggbb: str) -> Markup:
-    """The `<style>` element of a sheet ("embeds/embeds.css"), in a theme and an accent."""
-    css, digest = _made(sheet, theme, rrggbb, current_app.debug)
+def inline(sheets: tuple[str, ...], theme: str, rrggbb: str) -> Markup:
+    """The `<style>` element of sheets ("embeds/base.css", …), in a theme and an accent."""
+    css, digest = _made(sheets, theme, rrggbb, current_app.debug)
     g.setdefault("style_hashes", []).append(digest)
     return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 (our own sheet)
 
@@ -42,7 +42,7 @@ def policy() -> str:
 
 
 @lru_cache(maxsize=512)
-def _made(sheet: str, theme: str, rrggbb: str, _debug: bool) -> tuple[str, str]:
+def _made(sheets: tuple[str, ...], theme: str, rrggbb: str, _debug: bool) -> tuple[str, str]:
     shades = accent(rrggbb)
     light = _variables("light", {**_LIGHT, "accent": shades.light})
     dark = _variables("dark", {**_DARK, "accent": shades.dark})
@@ -52,7 +52,7 @@ def _made(sheet: str, theme: str, rrggbb: str, _debug: bool) -> tuple[str, str]:
         "dark": light + "@media screen{" + dark + "}",
         "auto": light + "@media screen and (prefers-color-scheme:dark){" + dark + "}",
     }[theme]
-    css = palette + _squeezed((template_folder() / sheet).read_text())
+    css = palette + "".join(_squeezed((template_folder() / one).read_text()) for one in sheets)
     return css, base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template
 from widgets import images, languages, signatories, statements
 from widgets.statements import NoSuchStatement, Shown, Withdrawn
 from widgets.text import blocks
-from widgets.web import cache, service
+from widgets.web import cache, service, statement_languages
 from widgets.web.embeds import asked_look
 from widgets.web.metadata import preview_size, statement_url, summary
 
@@ -25,7 +25,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def atom() -> Response:
     """RFC 4287. An entry's id is its address, which never changes."""
     with service().database.reading() as session:
-        listed = statements.newest(session, asked_look().lang, most=NEWEST)
+        listed = statements.newest(session, statement_languages(asked_look().lang), most=NEWEST)
         counts = signatories.counts(session)
         updated = statements.last_change(session)
     xml = render_template(
@@ -46,7 +46,7 @@ def json_feed() -> Response:
     """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
     settings = service().settings
     with service().database.reading() as session:
-        listed = statements.newest(session, asked_look().lang, most=NEWEST)
+        listed = statements.newest(session, statement_languages(asked_look().lang), most=NEWEST)
         counts = signatories.counts(session)
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -64,7 +64,7 @@ def json_feed() -> Response:
 def statement(slug: str) -> Response:
     """One statement with all its names; described in docs/machines.md."""
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, asked_look().lang)
+        shown = statements.standing(session, slug, statement_languages(asked_look().lang))
         names = signatories.listed(session, shown.id)
     data = {
         **_named(shown),
