@@ -8,6 +8,7 @@ beside what the machine can do at all, and the time of a sign-up by the state of
 import gzip
 import http.client
 import itertools
+import random
 import shutil
 import sqlite3
 import statistics
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.actors import Program, Reader, Relay, free_port, wait_until  # noqa: E402
+from tests.samples import publish, statement_file  # noqa: E402
 from widgets import newsletters, records  # noqa: E402
 from widgets import settings as setting_values  # noqa: E402
 from widgets.addresses import parse  # noqa: E402
@@ -34,10 +36,14 @@ from widgets.web.server import Server  # noqa: E402
 
 SECONDS = 5.0
 CARD = "/embed/statements/sample-lantern-press"
+MANY = 10_000
+LONG_LIST = "/embed/statements/many/signatories"
 WIDGETS = {
     "card, compact": CARD,
     "card, full": f"{CARD}?view=full",
     "signatory list": f"{CARD}/signatories",
+    f"list of {MANY:,} names": f"{LONG_LIST}?page=7",
+    f"{MANY:,} names by country": f"{LONG_LIST}?group=country",
     "newsletter form": "/embed/newsletters/weekly",
 }
 ROUND_TRIP = 14_600
@@ -64,7 +70,9 @@ def main() -> None:
             running.append(served)
             served.ready()
             table("Cold start", [("serve --sample, empty database, to ready", seconds(started))])
+            publish_many(settings, folder)
             sizes(served)
+            rendering(served)
             reading(served, running, folder)
             sign_ups(served, folder, relay)
             by_state(served, settings)
@@ -91,6 +99,54 @@ def sizes(served: Program) -> None:
         row.append(f"{(head + len(body)) / ROUND_TRIP:.0%}")
         rows.append(tuple(row))
     table("Bytes on the wire", rows, ("widget", "plain", "gzip", "br", "of 14,600"))
+
+
+def publish_many(settings: dict[str, str], folder: Path) -> None:
+    """A statement with MANY invented names, and how long its import takes."""
+    draw = random.Random(1)
+    words = ("Union", "Centre", "for", "Freedom", "of", "Expression", "Periodistas", "Press",
+             "Союз", "журналистов", "اتحاد", "الصحفيين", "សមាគម", "Liberty", "Rights")  # fmt: skip
+    codes = ("KH", "NO", "FR", "EG", "MM", "RU", "BR", "KE", "")
+    names = [
+        (f"{' '.join(draw.choices(words, k=5))} {number}", draw.choice(codes))
+        for number in range(MANY)
+    ]
+    service = open_service(setting_values.from_values(settings))
+    rows = []
+    for what, listed in (("first", names), ("others in their place", names[1:] + names[:1])):
+        path = statement_file(folder, "many", names=listed)
+        started = time.monotonic()
+        publish(service, path)
+        rows.append((what, seconds(started)))
+    table(f"Import of {MANY:,} names", rows)
+    service.database.close()
+
+
+def rendering(served: Program) -> None:
+    """How long a page takes that nobody has asked for yet: each is asked for with an accent of
+    its own, which makes it another page. In a language with another alphabet than the
+    statement's, the names are put in order on the way."""
+    card_list = WIDGETS["signatory list"]
+    asked = {
+        "signatory list": f"{card_list}?",
+        f"{MANY:,} names, a page": f"{LONG_LIST}?page=7&",
+        "… in another alphabet": f"{LONG_LIST}?page=7&lang=ar&",
+        "… found": f"{LONG_LIST}?q=press+union&",
+        "… by country": f"{LONG_LIST}?group=country&",
+    }
+    times: dict[str, list[float]] = {name: [] for name in asked}
+    reader = Reader(served.url)
+    for number in range(40):
+        for name, path in asked.items():
+            started = time.perf_counter()
+            assert reader.open(f"{path}accent={number + 1:06x}").status == 200
+            times[name].append(time.perf_counter() - started)
+    base = statistics.median(times["signatory list"])
+    rows = [
+        (name, f"{statistics.median(taken) * 1000:.1f}", f"{statistics.median(taken) / base:.1f}")
+        for name, taken in times.items()
+    ]
+    table("Time of a page that is not kept yet", rows, ("what", "median ms", "of the short list"))
 
 
 def reading(served: Program, running: list[Program], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Invented statements, for tests that need something to show."""
 
+import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,11 +28,11 @@ def statement_file(
     *,
     title: str = "Reopen the reading room",
     body: str = BODY,
-    names: Sequence[str] = (),
+    names: Sequence[str | tuple[str, str]] = (),
     picture: bool = False,
     **fields: str,
 ) -> Path:
-    """Writes a statement, and what lies beside it."""
+    """Writes a statement, and what lies beside it. names: alone, or with their countries."""
     front = {"title": f'"{title}"', "slug": slug, "date": "2026-03-02", **fields}
     if picture:
         front["image"] = f'{{file: {slug}.jpg, credit: "A. Painter", alt: "A gate by a river"}}'
@@ -40,8 +41,10 @@ def statement_file(
     lines = "".join(f"{name}: {value}\n" for name, value in front.items())
     path.write_text(f"---\n{lines}---\n\n{body}\n", encoding="utf-8")
     if names:
-        rows = "\n".join(f'"{name}"' for name in names)
-        path.with_name(f"{slug}.signatories.csv").write_text(f"name\n{rows}\n", encoding="utf-8")
+        with path.with_name(f"{slug}.signatories.csv").open("w", encoding="utf-8") as table:
+            rows = csv.writer(table)
+            rows.writerow(("name", "country"))
+            rows.writerows((name, "") if isinstance(name, str) else name for name in names)
     return path
 
 

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import select
+from alembic import command
+from sqlalchemy import select, text, update
 
+from tests.conftest import Databases
 from widgets import signatories
-from widgets.models import Signatory, Statement
-from widgets.service import Service
-from widgets.signatories import MOST, PER_PAGE, BadRow, Name, Table, read_csv
+from widgets.models import Database, Fact, Signatory, Statement
+from widgets.models.database import _alembic
+from widgets.models.fact import NAMES_KEYED_BY, content_version
+from widgets.service import Service, make_ready
+from widgets.signatories import MOST, BadRow, Name, Table, read_csv
 from widgets.text import fold
 
 TABLE = (
@@ -279,9 +283,8 @@ def test_each_statement_has_its_own_names(service: Service) -> None:
     with service.database.reading() as session:
         assert signatories.counts(session) == {one: 2, two: 1}
         assert signatories.listed(session, two) == [Name("B")]
-        assert signatories.count(session, one, "b") == 1
         assert signatories.count(session, none) == 0
-        assert signatories.page(session, none, "", 1) == []
+        assert signatories.first(session, one, 1) == [Name("A")]
 
 
 def test_the_same_names_again_change_nothing(service: Service) -> None:
@@ -315,62 +318,6 @@ def test_other_names_take_the_place_of_all(service: Service, after: list[Name]) 
         assert signatories.listed(session, other) == NAMES
 
 
-def test_many_names_come_in_pages_that_join_without_a_seam(service: Service) -> None:
-    listed = [Name(f"Organisation {number}") for number in range(2 * PER_PAGE + 1)]
-    number = statement(service, "river-gate", listed)
-    with service.database.reading() as session:
-        pages = [signatories.page(session, number, "", page) for page in (1, 2, 3, 4)]
-    assert [len(page) for page in pages] == [PER_PAGE, PER_PAGE, 1, 0]
-    assert [name for page in pages for name in page] == listed
-
-
-FOUND = [
-    Name("Unión de Lectores"), Name("UNION of Writers"), Name("100 % Libre"), Name("1000 Voices"),
-    Name("under_score"), Name("underscore"), Name("back\\slash"), Name("Straße 9"), Name("اتحاد"),
-    Name("O'Neill; DROP TABLE"), Name("読書会"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("search", "expected"),
-    [
-        ("union", ["Unión de Lectores", "UNION of Writers"]),
-        ("UNIÓN  DE", ["Unión de Lectores"]),
-        ("unio\u0301n", ["Unión de Lectores", "UNION of Writers"]),
-        ("%", ["100 % Libre"]),
-        ("100%", []),
-        ("100_", []),
-        ("_", ["under_score"]),
-        ("under_", ["under_score"]),
-        ("\\", ["back\\slash"]),
-        ("/", []),
-        ("strasse", ["Straße 9"]),
-        ("اتحاد", ["اتحاد"]),
-        ("読書", ["読書会"]),
-        ("' OR 1=1 --", []),
-        ("o'neill; drop", ["O'Neill; DROP TABLE"]),
-        ("nobody", []),
-        ("", [name.name for name in FOUND]),
-        (" \u0301 ", [name.name for name in FOUND]),
-    ],
-)
-def test_a_name_is_found_by_any_part_of_it(
-    service: Service, search: str, expected: list[str]
-) -> None:
-    number = statement(service, "river-gate", FOUND)
-    with service.database.reading() as session:
-        assert [one.name for one in signatories.page(session, number, search, 1)] == expected
-        assert signatories.count(session, number, search) == len(expected)
-
-
-def test_what_is_found_comes_in_pages_too(service: Service) -> None:
-    listed = [Name(f"{'Even' if number % 2 == 0 else 'Odd'} {number}") for number in range(700)]
-    number = statement(service, "river-gate", listed)
-    with service.database.reading() as session:
-        assert signatories.count(session, number, "even") == 350
-        assert signatories.page(session, number, "even", 2) == listed[600::2]
-
-
 def test_what_is_searched_is_folded_with_the_name(service: Service) -> None:
     statement(service, "river-gate", NAMES)
     with service.database.reading() as session:
@@ -385,6 +332,83 @@ def test_an_address_that_leads_nowhere_or_hides_its_host_is_left_out(url: str) -
     read = read_csv(f"name,url\nLamp Keepers,{url}\n".encode())
     assert [name.url for name in read.names] == [None]
     assert [line for line, _ in read.warnings] == [2]
+
+
+def test_a_web_address_has_a_length_that_fits_a_page() -> None:
+    longest = "https://a.example/".ljust(500, "x")
+    read = table(f"name,url\nOne,{longest}\nTwo,{longest}x\n")
+    assert [name.url for name in read.names] == [longest, None]
+    assert read.warnings == [(3, "a web address of more than 500 characters is left out")]
+
+
+def test_names_that_only_a_search_takes_for_each_other_are_two() -> None:
+    assert names("name\nŁódź Press\nLodz Press\nKırık\nKirik\nجمعية\nجمعيه\n") == [
+        "Łódź Press", "Lodz Press", "Kırık", "Kirik", "جمعية", "جمعيه",
+    ]  # fmt: skip
+
+
+def test_another_language_puts_the_names_in_its_own_order(service: Service) -> None:
+    number = statement(service, "river-gate", [Name("Ñandú"), Name("Nube")])
+    with service.database.writing() as session:
+        session.get_one(Statement, number).lang = "es"
+        session.flush()
+        signatories.put_in_order(session, number)
+    with service.database.reading() as session:
+        ordered = select(Signatory.name, Signatory.initial).order_by(Signatory.sort_key)
+        assert list(map(tuple, session.execute(ordered))) == [("Nube", "N"), ("Ñandú", "Ñ")]
+
+
+def test_an_upgrade_makes_anew_what_an_older_version_made_from_names(service: Service) -> None:
+    number = statement(service, "river-gate", NAMES)
+    with service.database.writing() as session:
+        session.merge(Fact(name=NAMES_KEYED_BY, value="an older version"))
+        session.execute(update(Signatory).values(folded="", sort_key=b"", initial="", weight=1))
+        before = content_version(session)
+    make_ready(service, upgrade=True)
+    with service.database.reading() as session:
+        kept = session.execute(select(Signatory.folded, Signatory.initial, Signatory.weight))
+        assert list(map(tuple, kept)) == [
+            ("circle of lamp keepers", "C", 26),
+            ("union de lectores", "U", signatories.weight(NAMES[1])),
+        ]
+        assert signatories.listed(session, number) == NAMES
+        assert content_version(session) == before + 1
+
+
+def test_an_upgrade_leaves_alone_what_is_as_it_should_be(service: Service) -> None:
+    make_ready(service, upgrade=True)
+    statement(service, "river-gate", NAMES)
+    with service.database.reading() as session:
+        before = content_version(session)
+    make_ready(service, upgrade=True)
+    with service.database.reading() as session:
+        assert content_version(session) == before
+
+
+def test_names_of_an_older_database_come_along(databases: Databases) -> None:
+    database = Database(databases.empty())
+    with database.engine.begin() as connection:
+        command.upgrade(_alembic(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO statements (id, slug, lang, title, published_on, topics, countries, "
+                "body, image_alt, updated_at) VALUES (1, 'old', 'en', 'Old', '2026-03-02', '[]', "
+                "'[]', 'Text.', '', '2026-03-02 00:00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO signatories (statement_id, position, name, folded) "
+                "VALUES (1, 0, 'Łódź', 'łodz'), (1, 1, 'Aa', 'aa')"
+            )
+        )
+    database.upgrade()
+    with database.writing() as session:
+        signatories.bring_up_to_date(session)
+        assert signatories.listed(session, 1) == [Name("Łódź"), Name("Aa")]
+        kept = session.execute(select(Signatory.folded, Signatory.initial))
+        assert sorted(map(tuple, kept)) == [("aa", "A"), ("lodz", "L")]
+    database.close()
 
 
 def test_excels_own_first_line_names_the_delimiter() -> None:

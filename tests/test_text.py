@@ -22,6 +22,7 @@ from widgets.text import (
     is_country,
     lede,
     long_date,
+    plain,
     unquoted,
 )
 
@@ -173,6 +174,35 @@ def test_a_letter_that_looks_like_nothing_is_taken_out(filler: str) -> None:
 )
 def test_search_knows_no_case_accent_or_width(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Đức Ørsted Łódź Þór Æsir Œuvre ħ", "duc orsted lodz thor aesir oeuvre h"),  # Latin
+        ("Işık İstanbul", "isik istanbul"),  # Turkish
+        ("Ёлка", "елка"),
+        ("أحمد إبراهيم آمال ٱلله", "احمد ابراهيم امال الله"),
+        ("جمعية على مسؤول", "جمعيه علي مسوول"),
+        ("مـــركز الأُمّة", "مركز الامه"),
+        ("کتاب ی ہ", "كتاب ي ه"),  # Persian and Urdu letters
+        ("שלום ארץ", "שלומ ארצ"),
+        ("ស្ដ្រី", "ស្ត្រី"),  # Khmer, two ways to write what looks the same
+        ("ក្រុម\u200bស្ត្រី", "ក្រុមស្ត្រី"),
+        ("ဉာဏ်", "ဥာဏ်"),  # Burmese, likewise
+        ("٢٠١٧ ۲۰۱۷ ២០១៧ ၂၀၁၇ २०१७", "2017 2017 2017 2017 2017"),
+        ("Côte d’Ivoire O´Neill", "cote d'ivoire o'neill"),
+        ("Anti–Censorship « Press »", 'anti-censorship " press "'),
+        ("ＦＵＬＬ　ｗｉｄｔｈ ｶﾞ", "full width ガ"),
+    ],
+)
+def test_search_takes_letters_that_people_type_for_each_other_for_one(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Łódź", "Lodz"), ("Kırık", "Kirik"), ("ة", "ه")])
+def test_letters_that_people_type_for_each_other_still_make_two_names(one: str, other: str) -> None:
+    assert plain(one) != plain(other)
 
 
 def test_search_tells_letters_apart() -> None:

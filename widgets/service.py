@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from widgets import instance
+from widgets import instance, signatories
 from widgets.addresses import Hasher
 from widgets.links import Links
 from widgets.models import Database, Fact
@@ -44,6 +44,8 @@ def make_ready(service: Service, *, upgrade: bool = False) -> None:
     """
     if upgrade or service.database.is_empty():
         service.database.upgrade()
+        with service.database.writing() as session:
+            signatories.bring_up_to_date(session)
     service.database.check()
     ours = service.hasher.fingerprint()
     with service.database.writing() as session:

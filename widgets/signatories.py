@@ -1,21 +1,31 @@
-"""The names under a statement: read from CSV, listed, searched."""
+"""The names under a statement: read from CSV, kept with what their roll is made from."""
 
 import csv
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, delete, func, select
+import icu4py
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from widgets.models import Signatory
-from widgets.text import clean, fold, has_hidden, has_substance, is_country
+from widgets import languages, text
+from widgets.collation import Collator
+from widgets.models import Fact, Signatory, Statement
+from widgets.models.fact import NAMES_KEYED_BY, content_changed, read_fact
+from widgets.text import clean, has_hidden, has_substance, is_country, plain
 
-PER_PAGE = 300
+PER_PAGE = 300  # names at most
+PAGE_BYTES = 7_800  # what the names of a page may weigh; its frame takes the rest of 14,600
 MOST = 100_000
 LONGEST_NAME = 300  # characters
+LONGEST_URL = 500
+KEYED_BY = f"1, ICU {icu4py.icu_version}"  # 1: changes with text.fold, weight and collation
+AT_ONCE = 5_000  # names that are written in one go
 
 
 class BadRow(ValueError):
@@ -48,14 +58,14 @@ def read_csv(data: bytes) -> Table:
     Comma, semicolon or tab; UTF-8, with or without a byte order mark, or UTF-16 as Excel writes
     it. Empty and repeated names are passed over with a warning. Raises BadRow.
     """
-    text = _decoded(data)
+    table = _decoded(data)
     # Excel's own way to say which delimiter a table has
-    header_line = 2 if re.match(r"sep=.\r?\n", text) else 1
+    header_line = 2 if re.match(r"sep=.\r?\n", table) else 1
     if header_line == 2:
-        text = text.split("\n", 1)[1]
-    header = text.split("\n", 1)[0]
+        table = table.split("\n", 1)[1]
+    header = table.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = {clean(column or "").casefold(): column for column in rows.fieldnames or ()}
     except csv.Error as error:
@@ -105,7 +115,11 @@ def read_csv(data: bytes) -> Table:
         if url and not _is_web_address(url):
             warnings.append((line, f"“{url}” is not a web address; it is left out"))
             url = ""
-        key = (fold(name), country)
+        if len(url) > LONGEST_URL:
+            reason = f"a web address of more than {LONGEST_URL} characters is left out"
+            warnings.append((line, reason))
+            url = ""
+        key = (plain(name), country)
         if key in seen:
             warnings.append((line, f"“{name}” stands in line {seen[key]} already; passed over"))
             continue
@@ -125,11 +139,16 @@ def _is_web_address(url: str) -> bool:
 
 def listed(session: Session, statement_id: int) -> list[Name]:
     """All names of a statement, in its order."""
-    return _names(session, statement_id, "", None, 0)
+    return _named(session, statement_id)
 
 
-def count(session: Session, statement_id: int, search: str = "") -> int:
-    query = select(func.count()).select_from(Signatory).where(*_matching(statement_id, search))
+def first(session: Session, statement_id: int, most: int = PER_PAGE) -> list[Name]:
+    """The first names of a statement, in its order."""
+    return _named(session, statement_id, Signatory.position < most)
+
+
+def count(session: Session, statement_id: int) -> int:
+    query = select(func.count()).where(Signatory.statement_id == statement_id)
     return session.scalar(query) or 0
 
 
@@ -141,49 +160,104 @@ def counts(session: Session) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def page(session: Session, statement_id: int, search: str, number: int) -> list[Name]:
-    """The names on a page (from 1) of those that have `search` in them."""
-    return _names(session, statement_id, search, PER_PAGE, (number - 1) * PER_PAGE)
-
-
 def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
     """Makes these the names of the statement; tells whether that changed anything."""
     if listed(session, statement_id) == list(names):
         return False
     session.execute(delete(Signatory).where(Signatory.statement_id == statement_id))
-    session.add_all(
-        Signatory(
-            statement_id=statement_id,
-            position=position,
-            name=name.name,
-            country=name.country,
-            url=name.url,
-            folded=fold(name.name),
-        )
-        for position, name in enumerate(names)
-    )
-    session.flush()
+    order = collator(session, statement_id)
+    for start in range(0, len(names), AT_ONCE):
+        rows = [
+            {
+                "statement_id": statement_id,
+                "position": position,
+                "name": name.name,
+                "country": name.country,
+                "url": name.url,
+                **_derived(name, order),
+            }
+            for position, name in enumerate(names[start : start + AT_ONCE], start)
+        ]
+        session.execute(insert(Signatory), rows)
     return True
 
 
-def _names(
-    session: Session, statement_id: int, search: str, limit: int | None, offset: int
-) -> list[Name]:
+def put_in_order(session: Session, statement_id: int) -> None:
+    """Makes anew what was made from each name and the statement's language."""
+    order = collator(session, statement_id)
+    last = -1
+    while rows := session.execute(
+        select(Signatory.id, Signatory.position, Signatory.name, Signatory.country, Signatory.url)
+        .where(Signatory.statement_id == statement_id, Signatory.position > last)
+        .order_by(Signatory.position)
+        .limit(AT_ONCE)
+    ).all():
+        session.execute(
+            update(Signatory),
+            [{"id": row.id, **_derived(Name(*row[2:]), order)} for row in rows],
+        )
+        last = rows[-1].position
+
+
+def bring_up_to_date(session: Session) -> None:
+    """After an upgrade: makes the sort keys and folded names anew if this version of ours or of
+    ICU makes them differently. Keys of two versions don't compare."""
+    if read_fact(session, NAMES_KEYED_BY) == KEYED_BY:
+        return
+    session.merge(Fact(name=NAMES_KEYED_BY, value=KEYED_BY))
+    for statement_id in session.scalars(select(Signatory.statement_id).distinct()).all():
+        put_in_order(session, statement_id)
+        content_changed(session)
+
+
+def _derived(name: Name, order: Collator) -> dict[str, object]:
+    return {
+        "folded": text.fold(name.name),
+        "sort_key": order.key(name.name),
+        "initial": order.initial(name.name),
+        "weight": weight(name),
+    }
+
+
+def weight(name: Name) -> int:
+    """How many bytes a name takes in a compressed page at most, in whatever script: an even share
+    of the page, or more if it is long. A common name takes half of it.
+
+    >>> weight(Name("Circle of Lamp Keepers")) * PER_PAGE == PAGE_BYTES
+    True
+    """
+    link = 12 + wire_bytes(name.url) if name.url else 0
+    return max(PAGE_BYTES // PER_PAGE, 6 + wire_bytes(name.name) + link)
+
+
+def wire_bytes(written: str) -> int:
+    """What a text takes in UTF-8 and HTML if its letters were drawn by lot, so that compression
+    finds no words in it."""
+    return math.ceil(sum(map(_bytes_of, written)))
+
+
+@cache
+def _bytes_of(character: str) -> float:
+    if character in "&<>\"'":
+        return 3.0  # written as an entity
+    if character < "\x80":
+        return 0.62 if character.islower() or character == " " else 0.85
+    return 1.4 if character < "\u0800" else 2.5 if character < "\U00010000" else 2.9
+
+
+def collator(session: Session, statement_id: int) -> Collator:
+    """That of the statement's language, in whose order its names are kept."""
+    lang = session.scalar(select(Statement.lang).where(Statement.id == statement_id))
+    return Collator(lang or languages.SOURCE)
+
+
+def _named(session: Session, statement_id: int, *conditions: ColumnElement[bool]) -> list[Name]:
     rows = session.execute(
         select(Signatory.name, Signatory.country, Signatory.url)
-        .where(*_matching(statement_id, search))
+        .where(Signatory.statement_id == statement_id, *conditions)
         .order_by(Signatory.position)
-        .limit(limit)
-        .offset(offset)
     )
     return [Name(*row) for row in rows]
-
-
-def _matching(statement_id: int, search: str) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Signatory.statement_id == statement_id]
-    if fold(search):
-        conditions.append(Signatory.folded.contains(fold(search), autoescape=True))
-    return conditions
 
 
 def _decoded(data: bytes) -> str:

@@ -333,12 +333,15 @@ def _save(
         "image_alt": file.picture.alt if file.picture else "",
         "image_credit": file.picture.credit if file.picture else None,
     }
+    in_another_language = change != Change.NEW and statement.lang != file.lang
     different = _set(statement, fields)
     session.add(statement)
     session.flush()
     names_changed = file.names is not None and signatories.replace(
         session, statement.id, file.names
     )
+    if in_another_language:
+        signatories.put_in_order(session, statement.id)
     if change == Change.UNCHANGED and (different or names_changed):
         change = Change.CHANGED
         statement.updated_at = now

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import nh3
 import pyphen
@@ -31,6 +32,16 @@ _ACCENT = re.compile(
     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
     "\u0591-\u05c7\u064b-\u065f\u0670]"
 )
+_TYPED_FOR_EACH_OTHER = str.maketrans({
+    **dict(zip("æœþđðħıłŋøŧ", ("ae", "oe", "th", *"ddhilnot"), strict=True)),
+    # Arabic, with the letters of Persian, Urdu and Kurdish for the same; tatweel only widens
+    **dict(zip("ٱىیةہھەک", "اييههههك", strict=True)), "ـ": "",
+    # Hebrew has other letters at the end of a word, Burmese two that look alike
+    **dict(zip("ךםןףץဉ", "כמנפצဥ", strict=True)),
+    # what keyboards make of an apostrophe, a quotation mark and a hyphen
+    **dict.fromkeys("’‘‛ʼʻ`´′", "'"), **dict.fromkeys("“”„‟«»", '"'),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+})  # fmt: skip
 _QUOTE_MARKS = "\"'“”„‟«»‹›‘’‚「」『』"
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 _DIGITS = {
@@ -77,15 +88,30 @@ def has_hidden(text: str) -> bool:
     return clean(text) != " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def fold(text: str) -> str:
-    """What search compares: no case, no accents, no difference of width, nothing invisible.
+def plain(text: str) -> str:
+    """What two spellings of one name share: no case, no accents, no difference of width, nothing
+    invisible.
 
-    >>> fold("Fundación  Ligue ŒUVRE") == fold("fundacion ligue œuvre")
+    >>> plain("Fundación  Ligue ŒUVRE") == plain("fundacion ligue œuvre")
     True
     """
     decomposed = unicodedata.normalize("NFKD", text)
     bare = "".join(c for c in decomposed if not _is_mark(c))
     return " ".join(bare.casefold().split())
+
+
+def fold(text: str) -> str:
+    """What search compares: plain, and with one letter for those that people type for each other,
+    because their keyboard lacks one, or because both are usual, or because both look alike.
+
+    >>> fold("Đà Nẵng, Ørsted’s Kırık") == fold("da nang, orsted's kirik")
+    True
+    """
+    # twice: an acute accent that stands alone for an apostrophe would be lost in between
+    folded = plain(text.translate(_TYPED_FOR_EACH_OTHER)).translate(_TYPED_FOR_EACH_OTHER)
+    digits = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in folded)
+    # Khmer: TA and DA look the same where they stand below another consonant.
+    return digits.replace("\u17d2\u178a", "\u17d2\u178f")
 
 
 def has_substance(text: str) -> bool:
@@ -112,6 +138,7 @@ def shortened(text: str, most: int) -> str:
     return text[:cut].rstrip(" ,;:–—-") + "…"
 
 
+@lru_cache(maxsize=10_000)
 def _is_mark(character: str) -> bool:
     """An accent of Latin, Greek or Cyrillic, a vowel sign of Arabic or Hebrew, or invisible. The
     marks of other scripts tell words apart as letters do."""
@@ -135,6 +162,15 @@ def is_country(code: str) -> bool:
     (True, False, False)
     """
     return len(code) == 2 and code.isalpha() and code in _TERRITORIES
+
+
+def country_name(code: str, lang: str) -> str:
+    """A country (ISO 3166-1) in the words of a language; its code where Babel lacks the word.
+
+    >>> country_name("KH", "fr")
+    'Cambodge'
+    """
+    return str(Locale.parse(lang.replace("-", "_")).territories.get(code, code))
 
 
 def same_tag(tag: str) -> str:

@@ -1,5 +1,7 @@
 """The promises of the design, on every route there is: a new page can't forget them."""
 
+import gzip
+import random
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,6 +10,7 @@ from typing import Any
 
 import html5lib
 import pytest
+from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -18,6 +21,7 @@ from widgets.delivery import deliver_due, transport
 from widgets.models import Base
 from widgets.service import Service
 from widgets.settings import Settings
+from widgets.text import clean, has_substance, is_country
 
 ROUND_TRIP = 14_600  # bytes on the wire
 NAMES = [f"Invented Association Number {number} of Somewhere" for number in range(115)]
@@ -272,6 +276,60 @@ def test_a_widget_is_one_response_within_the_first_round_trip(
     canonical = {e.attrib["rel"] for e in tree.iter("link")}
     assert fetched <= {"link", "img", "source"}
     assert canonical <= {"canonical"}
+
+
+def drawn(low: int, high: int, longest: int, draw: random.Random) -> str:
+    """Letters drawn by lot, of which no compression makes less."""
+    return "".join(chr(draw.randrange(low, high)) for _ in range(draw.randint(1, longest)))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "longest"),
+    [
+        (0x21, 0x7F, 300),
+        (0x21, 0x7F, 12),
+        (0x400, 0x6D0, 60),
+        (0x1000, 0x1100, 120),
+        (0x4E00, 0x9FFF, 300),
+        (0x100, 0xD7FF, 280),
+        (0x20000, 0x2A6D0, 300),
+    ],
+)
+def test_thousands_of_names_come_in_pages_within_the_first_round_trip(
+    client: FlaskClient, service: Service, tmp_path: Path, low: int, high: int, longest: int
+) -> None:
+    """However long and strange they are, by name, by country, found and in a country."""
+    draw = random.Random(f"{low} {longest}")
+    codes = sorted(code for code in Locale("en").territories if is_country(code))
+    names = [(drawn(low, high, longest, draw), draw.choice(codes)) for _ in range(1500)]
+    names = [(name, code) for name, code in names if has_substance(name)]
+    publish(service, statement_file(tmp_path, names=names))
+    path = "/embed/statements/river-gate/signatories"
+    for query in ("page=1", "page=2", "page=9999", "group=country", "country=KH", "q=a", "lang=my"):
+        for encoding in ("br", "gzip"):
+            answer = client.get(f"{path}?{query}", headers={"Accept-Encoding": encoding})
+            assert answer.status_code == 200
+            head = sum(len(f"{name}: {value}\r\n") for name, value in answer.headers)
+            assert len(answer.data) + head + 200 < ROUND_TRIP, query
+
+
+def test_ten_thousand_names_are_all_there_page_after_page(
+    client: FlaskClient, service: Service, tmp_path: Path
+) -> None:
+    draw = random.Random(7)
+    scripts = [(0x41, 0x5B), (0x410, 0x450), (0x621, 0x63B), (0x1780, 0x17A3), (0x1000, 0x1021)]
+    names = [f"{drawn(*draw.choice(scripts), 40, draw)} {number}" for number in range(10_000)]
+    publish(service, statement_file(tmp_path, names=names))
+    path = "/embed/statements/river-gate/signatories"
+    listed: list[str] = []
+    while path:
+        answer = client.get(path, headers={"Accept-Encoding": "gzip"})
+        assert len(answer.data) < ROUND_TRIP - 1500
+        tree = html5lib.parse(gzip.decompress(answer.data), namespaceHTMLElements=False)
+        listed += ["".join(item.itertext()) for item in tree.iter("li")]
+        after = [a.attrib["href"] for a in tree.iter("a") if a.get("rel") == "next"]
+        path = path.partition("?")[0] + after[0] if after else ""
+    assert sorted(listed) == sorted(map(clean, names))
 
 
 def test_every_widget_can_be_embedded_by_its_address(

@@ -7,6 +7,7 @@ from widgets.models.base import Base
 
 CONTENT_VERSION = "content version"
 HASH_KEY = "hash key fingerprint"
+NAMES_KEYED_BY = "names keyed by"
 
 
 class Fact(Base):

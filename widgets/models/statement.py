@@ -69,10 +69,17 @@ class Translation(Base):
 
 
 class Signatory(Base):
-    """A name under a statement. `position` is its place in the list, from 0."""
+    """A name under a statement. `position` is its place in the list, from 0.
+
+    What is last is made from the name and the statement's language: see widgets.signatories.
+    """
 
     __tablename__ = "signatories"
-    __table_args__ = (UniqueConstraint("statement_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("statement_id", "position"),
+        # All that is needed to cut a list into pages is in it; the rows are not visited.
+        Index(None, "statement_id", "sort_key", "position", "weight", "initial"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
@@ -81,3 +88,6 @@ class Signatory(Base):
     country: Mapped[str | None] = mapped_column(String(2))
     url: Mapped[str | None] = mapped_column(Text)
     folded: Mapped[str] = mapped_column(Text)  # for search: see widgets.text.fold
+    sort_key: Mapped[bytes]  # its place in the alphabet: see widgets.collation
+    initial: Mapped[str] = mapped_column(String(8))  # the letter it is looked for under
+    weight: Mapped[int]  # bytes on the wire at most

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from widgets import feeds, heights, newsletters, signatories, statements
+from widgets import feeds, heights, newsletters, roll, signatories, statements
 from widgets.web import cache, forms, parameters, service, statement_languages, text_languages
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
@@ -59,19 +59,25 @@ def signatory_list(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
-        found = signatories.count(session, shown.id, look.q) if look.q else count
-        pages = max(1, -(-found // signatories.PER_PAGE))
-        number = min(look.page, pages)
-        names = signatories.page(session, shown.id, look.q, number)
+        lang = look.lang or shown.lang
+        countries = roll.country_names(session, shown.id)
+        long = roll.is_long(session, shown.id)
+        page = groups = None
+        if look.group and not look.country and len(countries) > 1:
+            groups = roll.grouped(session, shown.id, lang, look.q)
+        else:
+            page = roll.page(
+                session, shown.id, lang, search=look.q, country=look.country, number=look.page
+            )
     html = render_template(
         "embeds/signatories.html",
         look=look,
         statement=shown,
         count=count,
-        found=found,
-        names=names,
-        page=number,
-        pages=pages,
+        countries=countries,
+        page=page,
+        groups=groups,
+        long=long or groups is not None,
     )
     return cache.keep(make_response(html))
 
@@ -80,7 +86,7 @@ def _names_that_fit(slug: str, look: parameters.Look) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
-        names = signatories.page(session, shown.id, "", 1)[:MOST_IN_A_COMPACT_LIST]
+        names = signatories.first(session, shown.id, MOST_IN_A_COMPACT_LIST)
     values = {"look": look, "statement": shown, "count": count, "names": names}
     html = render_template("embeds/names.html", **values)
     if names:  # laid out once to count, and again with the words for each count

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, send_file
 
-from widgets import images, newsletters, signatories, statements
+from widgets import images, newsletters, roll, signatories, statements
 from widgets.web import cache, service, statement_languages
 from widgets.web.embeds import asked_look
 
@@ -26,14 +26,17 @@ def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
-        names = signatories.listed(session, shown.id)
+        names = signatories.first(session, shown.id)
+        count = signatories.count(session, shown.id)
+        countries = roll.country_names(session, shown.id)
         letters = newsletters.slugs(session)
     html = render_template(
         "pages/statement.html",
         look=look,
         statement=shown,
-        names=names[: signatories.PER_PAGE],
-        count=len(names),
+        names=names,
+        count=count,
+        countries=countries,
         newsletters=letters,
     )
     return cache.keep(make_response(html))

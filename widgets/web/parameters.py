@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from widgets.members import LONGEST_SLUG
+from widgets.roll import NOWHERE
 from widgets.statement_files import LANG, SLUG
 from widgets.statement_files import LONGEST_SLUG as LONGEST_STATEMENT
 from widgets.text import clean, is_country
@@ -17,6 +18,7 @@ _WORDS = ("q", "topic")  # anything at all, cleaned and cut
 _VALID = {
     "accent": re.compile(r"#?[0-9a-fA-F]{6}"),
     "country": re.compile(r"[a-zA-Z]{2}"),
+    "group": re.compile(r"country"),
     "lang": re.compile(LANG),
     "like": re.compile(SLUG),
     "page": re.compile(r"[1-9][0-9]{0,3}"),
@@ -33,7 +35,8 @@ _LONGEST = {"like": LONGEST_STATEMENT}
 class Look:
     """How and for whom a widget is shown. accent: RRGGBB; empty: the network's own. view: empty:
     the usual one, which is compact for a card and full for a list. topic, country (ISO 3166) and
-    like (a slug): which statements."""
+    like (a slug): which statements. group ("country") and country, which may be NOWHERE: how a list
+    of names is parted, and which part of it."""
 
     theme: str = "auto"
     accent: str = ""
@@ -45,6 +48,7 @@ class Look:
     topic: str = ""
     country: str = ""
     like: str = ""
+    group: str = ""
 
     def query(self, **changes: str | int) -> str:
         """The query that gives this look, or this with some changes: "?site=…" or nothing."""
@@ -52,6 +56,10 @@ class Look:
         values = {**vars(self), **changes}
         pairs = [(k, v) for k, v in sorted(values.items()) if v != getattr(usual, k)]
         return "?" + urlencode(pairs) if pairs else ""
+
+    def differs(self, name: str) -> bool:
+        """Whether a parameter has another value than it has without being named."""
+        return bool(getattr(self, name) != getattr(Look(), name))
 
     def frame_query(self) -> str:
         """What goes along from page to page within a frame."""
@@ -79,7 +87,8 @@ def _as_usual(name: str, value: str) -> str:
     if name == "accent":
         return value.lstrip("#").lower()
     if name == "country":
-        return value.upper() if is_country(value.upper()) else ""
+        code = value.upper()
+        return code if code == NOWHERE or is_country(code) else ""
     return "" if (name, value) == ("page", "1") else value
 
 
