@@ -53,6 +53,7 @@ def install(app: Flask) -> None:
         secure_self=security.secure_self,
         snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_link=statement_link,
         statement_path=statement_path,
         widget_style=widget_style,
     )
@@ -151,13 +152,18 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
 
 
 def statement_path(statement: Shown, lang: str | None = None) -> str:
-    """Where a statement's own page is: as it is shown now, in the language that is spoken; or in
-    this one of its languages. What is shown without being asked for is not asked for."""
-    home = service().settings.language
-    usual = statements.nearest(home, statement.languages)
-    tag = lang or (statement.lang if statement.lang != usual else languages.spoken())
+    """Where a statement's own page is, in the language it is shown in, or in another of its. The
+    one in which it is shown to whoever asks for none is not written."""
+    tag = lang or statement.lang
+    usual = statements.nearest(service().settings.language, statement.languages)
     path = f"/statements/{statement.slug}"
-    return path if tag in (usual, home) and (lang is None or tag == usual) else f"{path}?lang={tag}"
+    return path if tag == usual else f"{path}?lang={tag}"
+
+
+def statement_link(statement: Shown) -> str:
+    """The same, for a reader who is led there: the words around it stay in their language too."""
+    path = statement_path(statement)
+    return path if "?" in path else with_lang(path)
 
 
 def oembed_url(path: str, form: str) -> str:
