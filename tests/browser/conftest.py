@@ -253,6 +253,7 @@ class Desk:
         self.app = app
         self.service: Service = app.extensions["undersigned"]
         self.reader = Reader(app.test_client())
+        self.form = "/embed/newsletters/weekly"  # with a query, to speak another language
         self._people = 0
 
     def state(self, name: str) -> Page:
@@ -263,7 +264,7 @@ class Desk:
     def inbox(self) -> Page:
         """ "Check your inbox", of an address that has not been here before."""
         self._people += 1
-        return self.reader.sign_up(f"reader{self._people}-{os.getpid()}@readers.test")
+        return self.reader.sign_up(f"reader{self._people}-{os.getpid()}@readers.test", self.form)
 
     def typed(self, inbox: Page, code: str) -> Page:
         return self.reader.press(inbox, code=code)
@@ -275,10 +276,10 @@ class Desk:
         return self.typed(inbox, "000 000")
 
     def refused_address(self) -> Page:
-        return self.reader.sign_up(f"{LONG_WORD}{LONG_WORD}@@readers")
+        return self.reader.sign_up(f"{LONG_WORD}{LONG_WORD}@@readers", self.form)
 
     def stale_form(self) -> Page:
-        form = self.reader.open("/embed/newsletters/weekly")
+        form = self.reader.open(self.form)
         return self.reader.press(form, address="anna@readers.test", token="not ours")
 
     def confirm(self) -> Page:
