@@ -27,7 +27,8 @@ STICKING_OUT = """() => {
       if (["hidden", "clip"].includes(getComputedStyle(outer).overflowX))
         limits.push(outer.getBoundingClientRect());
     for (const box of one.getClientRects()) {
-      if (limits.some(limit => box.left >= limit.right - 1 || box.right <= limit.left + 1)) continue;
+      const away = limit => box.left >= limit.right - 1 || box.right <= limit.left + 1;
+      if (limits.some(away)) continue;
       if (box.width && (box.left < -0.5 || box.right > width + 0.5))
         found.push(`${name} from ${box.left} to ${box.right} of ${width}`);
     }
@@ -285,7 +286,7 @@ FOOT = [
     "Statements",
     "How we treat your address",
     "Use a secure connection",
-    *(name for tag, name in languages.LANGUAGES.items() if tag != "en"),
+    *(languages.own_name(tag) for tag in languages.LANGUAGES if tag != "en"),
 ]
 ORDER = {
     "card": ["Read and share", NETWORK],
