@@ -267,6 +267,9 @@ ORDER = {
     "long list, page 2": [
         "Find a name",
         "Find",
+        "By name",
+        "By country",
+        "O",
         "Previous names",
         "More names",
         "Read the statement",
