@@ -188,8 +188,12 @@ class _Layout:
             return 0, self._row(node, min(width, MEASURE)), 0
         if "search" in names:
             return 0, self._search(node, min(width, 512)), 0
-        if names & {"turn", "jump"}:
+        if "turn" in names:
             return 0, self._wrapped(node, width, face, 24, 8), 0
+        if "ways" in names:
+            return 0, self._wrapped(node, width, face, 24, 0), 0
+        if "jumps" in names:
+            return 0, self._jumps(node, width + 16, face), 0
         top, beside, bottom = self._padding(node)
         if node.tag in ("p", "ul", "ol") or node in self._in_text:
             width = min(width, MEASURE)
@@ -226,7 +230,7 @@ class _Layout:
             return 12, 0
         above = {
             "endorsement": 24, "form": 20, "promise": 12, "lede": 12, "of": 4, "fit": 16,
-            "search": 16, "note": 16, "turn": 20, "jump": 16, "trial": 16,
+            "search": 16, "note": 16, "turn": 20, "ways": 16, "jumps": 16, "trial": 16,
         }  # fmt: skip
         below = {"meta": 8, "problem": 8, "label": 4}
         if "search" in names:
@@ -270,8 +274,10 @@ class _Layout:
             size, line = (20, 28) if medium else (18, 26)
         elif node.tag == "blockquote":
             font, size, line = typesetting.SERIF, 18, 26
-        elif names & {"of", "note", "names", "turn"} or node.tag == "footer":
-            size, line = 14, 24 if node.tag == "footer" or "turn" in names else 20
+        elif names & {"turn", "ways", "jumps"} or node.tag == "footer":
+            size, line = 14, 24
+        elif names & {"of", "note", "names"}:
+            size, line = 14, 20
         elif names & {"meta", "promise", "trial"}:
             size, line = 13, 20
         elif node.tag == "label" or "problem" in names:
@@ -355,6 +361,16 @@ class _Layout:
         button = form.first("button")
         own = self._width(button, _Face()) + 50 if button else 0
         return above + (48 if 160 + 8 + own <= width else 104)
+
+    def _jumps(self, letters: Node, width: float, face: _Face) -> float:
+        """First letters, each a target of its own, between two lines."""
+        rows, filled = 1, 0.0
+        for letter in letters.elements():
+            own = max(32, self._width(letter, face) + 16)
+            if filled and filled + own > width:
+                rows, filled = rows + 1, 0
+            filled += own
+        return 2 + rows * (face.line + 8)
 
     def columns(self, width: float) -> int:
         return max(1, int((width + 32) // (240 + 32)))

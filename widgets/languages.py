@@ -17,17 +17,7 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 SOURCE = "en"
-# each by its own name
-LANGUAGES = {
-    "en": "English",
-    "fr": "Français",
-    "es": "Español",
-    "ar": "العربية",
-    "pt": "Português",
-    "ru": "Русский",
-    "km": "ភាសាខ្មែរ",
-    "my": "မြန်မာဘာသာ",
-}
+LANGUAGES = ("en", "fr", "es", "ar", "pt", "ru", "km", "my")
 CATALOGUES = Path(__file__).parent / "translations"
 
 _spoken: ContextVar[str] = ContextVar("spoken", default=SOURCE)

@@ -11,6 +11,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from tests.samples import publish, statement_file
+from widgets.languages import LANGUAGES
 from widgets.models import Statement
 from widgets.models.fact import content_changed
 from widgets.service import Service
@@ -40,12 +41,14 @@ def test_the_sitemap_has_every_public_page_and_each_can_be_opened(
     )
     listed = sitemap(client)
 
-    assert set(listed) == {
+    assert {address for address in listed if "?" not in address} == {
         f"{BASE}/",
         f"{BASE}/privacy",
         f"{BASE}/secure-connection",
         f"{BASE}/statements/river-gate",
     }
+    assert f"{BASE}/privacy?lang=my" in listed
+    assert len(listed) == 3 * len(LANGUAGES) + 1
     for address in listed:
         assert client.get(address.removeprefix(BASE)).status_code == 200
     for address in (f"{BASE}/", f"{BASE}/statements/river-gate"):
@@ -86,12 +89,12 @@ def test_no_slug_can_break_the_sitemap(
 def test_a_sitemap_never_has_more_addresses_than_it_may(
     client: FlaskClient, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crawlers, "MOST_ADDRESSES", 5)
+    monkeypatch.setattr(crawlers, "MOST_ADDRESSES", 3 * len(LANGUAGES) + 2)
     days = [f"2026-01-{day:02}" for day in range(1, 6)]
     publish(service, *(statement_file(tmp_path, f"on-{day}", date=day) for day in days))
     listed = sitemap(client)
 
-    assert len(listed) == 5
+    assert len(listed) == 3 * len(LANGUAGES) + 2
     assert f"{BASE}/statements/on-2026-01-05" in listed
     assert f"{BASE}/statements/on-2026-01-01" not in listed
 

@@ -10,6 +10,7 @@ from widgets.web.syndication import xml_only
 
 blueprint = Blueprint("crawlers", __name__)
 
+PAGES = ("/", "/privacy", "/secure-connection")  # that are in every language
 MOST_ADDRESSES = 50_000  # in a sitemap (https://www.sitemaps.org/protocol.html)
 # Behind these are a reader's own signed links. Frames may be read: each says that it is to be
 # found under the address of its statement instead (noindex, canonical), which nobody would
@@ -24,9 +25,13 @@ def sitemap() -> Response:
     with service().database.reading() as session:
         listed = statements.newest(session)
         updated = statements.last_change(session)
-    addresses = [(statement, tag) for statement in listed for tag in statement.languages]
+    pages = [(path, tag) for path in PAGES for tag in languages.LANGUAGES]
+    texts = [(statement, tag) for statement in listed for tag in statement.languages]
     xml = render_template(
-        "crawlers/sitemap.xml", addresses=addresses[: MOST_ADDRESSES - 3], updated=updated
+        "crawlers/sitemap.xml",
+        pages=pages,
+        texts=texts[: MOST_ADDRESSES - len(pages)],
+        updated=updated,
     )
     return cache.keep(Response(xml_only(xml), content_type="application/xml; charset=utf-8"))
 

@@ -43,8 +43,9 @@ def install(app: Flask) -> None:
 
 
 def statement_url(statement: Shown, lang: str | None = None) -> str:
-    """The public address of a statement, in the language it is shown in or in another of its."""
-    return service().settings.url(statement_path(statement, lang))
+    """The public address of a statement's text in the language it is shown in, or in another of
+    its; whatever language the words around it are in."""
+    return service().settings.url(statement_path(statement, lang or statement.lang))
 
 
 def summary(statement: Shown) -> str:

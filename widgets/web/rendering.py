@@ -36,11 +36,11 @@ def install(app: Flask) -> None:
         thousands=lambda number: text.thousands(number, languages.spoken()),
     )
     app.jinja_env.globals.update(
+        all_languages=languages.LANGUAGES,
         base_url=settings.base_url,
         contact=settings.contact,
         foreign=foreign,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
-        languages=languages.LANGUAGES,
         network=settings.network_name,
         oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
@@ -53,6 +53,7 @@ def install(app: Flask) -> None:
         secure_self=security.secure_self,
         snippet=snippets.snippet,
         spoken=languages.spoken,
+        statement_link=statement_link,
         statement_path=statement_path,
         widget_style=widget_style,
     )
@@ -117,14 +118,14 @@ def with_lang(path: str, lang: str | None = None) -> str:
     return f"{page}{'&' if '?' in page else '?'}lang={lang}{mark}{place}"
 
 
-def other_languages() -> list[tuple[str, str, str]]:
-    """This page in the languages that are not spoken: their codes, names and addresses."""
+def other_languages() -> list[tuple[str, str]]:
+    """This page in the languages that are not spoken: their codes and its addresses."""
     here = quote(request.path)
     # where a browser's wish counts, the network's own language must be asked for too
     always = _is_behind_a_signed_link()
     return [
-        (lang, name, f"{here}?lang={lang}" if always else with_lang(here, lang))
-        for lang, name in languages.LANGUAGES.items()
+        (lang, f"{here}?lang={lang}" if always else with_lang(here, lang))
+        for lang in languages.LANGUAGES
         if lang != languages.spoken()
     ]
 
@@ -151,13 +152,18 @@ def picture_url(image: Image, width: int, suffix: str) -> str:
 
 
 def statement_path(statement: Shown, lang: str | None = None) -> str:
-    """Where a statement's own page is: as it is shown now, in the language that is spoken; or in
-    this one of its languages. What is shown without being asked for is not asked for."""
-    home = service().settings.language
-    usual = statements.nearest(home, statement.languages)
-    tag = lang or (statement.lang if statement.lang != usual else languages.spoken())
+    """Where a statement's own page is, in the language it is shown in, or in another of its. The
+    one in which it is shown to whoever asks for none is not written."""
+    tag = lang or statement.lang
+    usual = statements.nearest(service().settings.language, statement.languages)
     path = f"/statements/{statement.slug}"
-    return path if tag in (usual, home) and (lang is None or tag == usual) else f"{path}?lang={tag}"
+    return path if tag == usual else f"{path}?lang={tag}"
+
+
+def statement_link(statement: Shown) -> str:
+    """The same, for a reader who is led there: the words around it stay in their language too."""
+    path = statement_path(statement)
+    return path if "?" in path else with_lang(path)
 
 
 def oembed_url(path: str, form: str) -> str:

@@ -176,14 +176,14 @@ def _builder(choices: list[Choice], shown: Shown | None) -> Response:
     always = {name: value.format(slug=slug) for name, value in chosen.query}
     query = urlencode(sorted((always | dict(parameters.normal(look.query()[1:]))).items()))
     path = chosen.path.format(slug=slug) + (f"?{query}" if query else "")
-    with languages.speaking(languages.known(look.lang) or languages.spoken()):
+    with languages.speaking(languages.known(look.lang) or service().settings.language):
         name = languages.gettext(chosen.name)
         if shown and chosen.titled:
             name = languages.gettext("%(what)s: %(title)s", what=name, title=shown.title)
     html = render_template(
         "pages/embed.html",
         action=request.path,
-        choices=choices,
+        labels={one.key: languages.gettext(one.label) for one in choices},
         chosen=chosen,
         look=look,
         asked=asked,

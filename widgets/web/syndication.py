@@ -14,6 +14,7 @@ from widgets.text import blocks
 from widgets.web import cache, service, statement_languages
 from widgets.web.embeds import asked_look
 from widgets.web.metadata import preview_size, statement_url, summary
+from widgets.web.rendering import with_lang
 
 blueprint = Blueprint("syndication", __name__)
 
@@ -35,8 +36,6 @@ def atom() -> Response:
         midnight=midnight,
         content={one.id: content(one, counts.get(one.id, 0)) for one in listed},
         enclosures={one.id: picture(one) for one in listed},
-        lang=asked_look().lang or languages.spoken(),
-        query=asked_look().frame_query(),
     )
     return _public(xml_only(xml), "application/atom+xml; charset=utf-8")
 
@@ -51,9 +50,9 @@ def json_feed() -> Response:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": settings.network_name,
-        "home_page_url": settings.url("/"),
-        "feed_url": settings.url("/feed.json" + asked_look().frame_query()),
-        "language": asked_look().lang or languages.spoken(),
+        "home_page_url": settings.url(with_lang("/")),
+        "feed_url": settings.url(with_lang("/feed.json")),
+        "language": languages.spoken(),
         "authors": [{"name": settings.network_name, "url": settings.url("/")}],
         "items": [_item(one, counts.get(one.id, 0)) for one in listed],
     }
