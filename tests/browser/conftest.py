@@ -174,6 +174,12 @@ Harbour Writers' Circle,,
 """
 
 
+MANY_NAMES = "name,country\n" + "".join(
+    f"Organisation No. {n} of 700,{('KE', 'NO', '')[n % 3] if n % 70 else 'EG'}\n"
+    for n in range(1, 701)
+)
+
+
 def write_statements(folder: Path) -> list[Path]:
     """Statements, names and pictures as an editor keeps them: six invented ones."""
     texts = {
@@ -181,7 +187,7 @@ def write_statements(folder: Path) -> list[Path]:
         "barge": (BARGE, GERMAN_NAMES),
         "library": (LIBRARY, ARABIC_NAMES),
         "bare": (BARE, None),
-        "many": (MANY, "name\n" + "".join(f"Organisation No. {n} of 700\n" for n in range(1, 701))),
+        "many": (MANY, MANY_NAMES),
         "taken-back": (TAKEN_BACK, None),
     }
     for slug, (text, names) in texts.items():
@@ -223,6 +229,9 @@ PATHS = {
     "empty list": "/embed/statements/bare/signatories",
     "long list": "/embed/statements/many/signatories",
     "long list, page 2": "/embed/statements/many/signatories?page=2",
+    "names by country": "/embed/statements/many/signatories?group=country",
+    "names in a country": "/embed/statements/many/signatories?country=EG&group=country",
+    "names found by country": "/embed/statements/many/signatories?group=country&q=No.+70",
     "search": "/embed/statements/many/signatories?q=No.+69",
     "search in vain": f"/embed/statements/many/signatories?q={LONG_WORD}",
     "latest": "/embed/statements/latest?view=full",

@@ -300,6 +300,8 @@ ORDER = {
     "long list, page 2": [
         "Find a name",
         "Find",
+        "By name",
+        "By country",
         "O",  # the one letter with which all of them begin
         "Previous names",
         "More names",
