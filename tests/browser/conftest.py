@@ -34,6 +34,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.actors import CHECKOUT, Page, Program, Reader, Relay, free_port, missing
 from tests.conftest import SECRET, Databases
+from tests.samples import follow
 from widgets import create_app
 from widgets import settings as setting_values
 from widgets.models import Database, SignUp, Subscription
@@ -237,6 +238,8 @@ PATHS = {
     "latest": "/embed/statements/latest?view=full",
     "stories": "/embed/stories?like=reading-room",
     "stories on nothing": "/embed/stories?topic=nothing",
+    "some names": "/embed/statements/reading-room/signatories?view=compact",
+    "posts": "/embed/posts/news",
     "form": "/embed/newsletters/weekly",
     "subscribed": "/embed/newsletters/weekly/subscribed",
     "inbox, cut off": "/embed/newsletters/weekly/inbox/cut-off",
@@ -250,6 +253,8 @@ PATHS = {
     "no such page": "/nothing",
     "privacy": "/privacy",
     "secure connection": "/secure-connection",
+    "builder": "/statements/reading-room/embed",
+    "builder, values refused": "/embed?widget=latest&accent=red&site=A+B&country=Norway",
     "confirm, cut off": "/confirm/cut-off",
     "unsubscribe, cut off": "/unsubscribe/cut-off",
 }
@@ -470,6 +475,7 @@ def network(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
         assert imported.returncode == 0, imported.stderr
         program = Program(["serve"], settings, folder)
         app = create_app(setting_values.from_values(settings))
+        follow(app.extensions["undersigned"], "news", posts=5)
         try:
             program.ready()
             yield Network(settings["BASE_URL"], program, relay, Desk(app))

@@ -18,6 +18,7 @@ from tests.actors import CHECKOUT, Program, Reader
 from tests.browser.conftest import FLAGS, TOOLS, Member, _paint, missing
 from tests.browser.texts import NAMES, TEXTS
 from tests.conftest import SECRET, Databases
+from tests.samples import follow
 from widgets import create_app, heights
 from widgets import settings as setting_values
 from widgets.service import Service
@@ -142,6 +143,7 @@ def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
     many = [f"{NAMES[number % 6]} {number}" for number in range(700)]
     network.write("greek", TEXTS["greek"], many)
     network.publish(*TEXTS)
+    follow(network.service, "news", posts=5)
     try:
         program.ready()
         yield network
@@ -336,6 +338,7 @@ LOW = {
     "some names": f"{LIST.format('latin')}?view=compact",
     "latest": "/embed/statements/latest",
     "stories": "/embed/stories?like=latin",
+    "posts": "/embed/posts/news",
     "form": FORM,
 }
 
