@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.actors import Program, Reader, Relay, free_port, wait_until  # noqa: E402
 from tests.samples import publish, statement_file  # noqa: E402
-from widgets import newsletters, records  # noqa: E402
+from widgets import heights, newsletters, records  # noqa: E402
 from widgets import settings as setting_values  # noqa: E402
 from widgets.addresses import parse  # noqa: E402
 from widgets.service import Service, open_service  # noqa: E402
@@ -44,6 +44,9 @@ WIDGETS = {
     "signatory list": f"{CARD}/signatories",
     f"list of {MANY:,} names": f"{LONG_LIST}?page=7",
     f"{MANY:,} names by country": f"{LONG_LIST}?group=country",
+    "as many names as fit": f"{CARD}/signatories?view=compact",
+    "the newest statement": "/embed/statements/latest",
+    "more stories": "/embed/stories",
     "newsletter form": "/embed/newsletters/weekly",
 }
 ROUND_TRIP = 14_600
@@ -73,6 +76,7 @@ def main() -> None:
             publish_many(settings, folder)
             sizes(served)
             rendering(served)
+            computing_heights(served)
             reading(served, running, folder)
             sign_ups(served, folder, relay)
             by_state(served, settings)
@@ -147,6 +151,42 @@ def rendering(served: Program) -> None:
         for name, taken in times.items()
     ]
     table("Time of a page that is not kept yet", rows, ("what", "median ms", "of the short list"))
+
+
+def computing_heights(served: Program) -> None:
+    """What a snippet's height costs: laying the page out at one width and at all 961 of them,
+    beside reading its HTML; and how good what is written into the snippet is."""
+    rows = []
+    for name in ("card, full", "signatory list", f"list of {MANY:,} names", "newsletter form"):
+        html = Reader(served.url).open(WIDGETS[name]).html
+        read = timed(lambda html=html: heights.tree(html))
+        once = timed(lambda html=html: heights.natural(html, 600))
+        every = timed(lambda html=html: heights.of.__wrapped__(html))
+        made = heights.of(html)
+        needed = {width: heights.natural(html, width) for width in range(240, 1201, 20)}
+        blank = statistics.mean(made.at(width) / high - 1 for width, high in needed.items())
+        rows.append(
+            (
+                name,
+                f"{once / read:.1f}",
+                f"{every / read:.0f}",
+                f"{every * 1000:,.0f} ms",
+                f"{len(made.css()):,}",
+                f"{blank:.1%}",
+            )
+        )
+    head = ("widget", "one width", "all widths", "(all)", "bytes of CSS", "blank")
+    table("Computing a height, in times of reading the page's HTML", rows, head)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds, the least of three."""
+    found = []
+    for _ in range(3):
+        started = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - started)
+    return min(found)
 
 
 def reading(served: Program, running: list[Program], folder: Path) -> None:

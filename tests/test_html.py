@@ -14,6 +14,7 @@ from flask import Flask
 
 from tests.actors import Reader
 from tests.browser.conftest import STATES, TOOLS, Desk, missing, write_statements
+from tests.samples import follow
 from widgets import statements
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
@@ -88,6 +89,7 @@ def published(app: Flask, settings: Settings, tmp_path: Path) -> Service:
     service: Service = app.extensions["undersigned"]
     files = write_statements(tmp_path)
     statements.import_files(service.database, settings.instance_path, files, datetime.now(UTC))
+    follow(service, "news", posts=5)
     return service
 
 

@@ -34,6 +34,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.actors import CHECKOUT, Page, Program, Reader, Relay, free_port, missing
 from tests.conftest import SECRET, Databases
+from tests.samples import follow
 from widgets import create_app
 from widgets import settings as setting_values
 from widgets.models import Database, SignUp, Subscription
@@ -174,6 +175,12 @@ Harbour Writers' Circle,,
 """
 
 
+MANY_NAMES = "name,country\n" + "".join(
+    f"Organisation No. {n} of 700,{('KE', 'NO', '')[n % 3] if n % 70 else 'EG'}\n"
+    for n in range(1, 701)
+)
+
+
 def write_statements(folder: Path) -> list[Path]:
     """Statements, names and pictures as an editor keeps them: six invented ones."""
     texts = {
@@ -181,7 +188,7 @@ def write_statements(folder: Path) -> list[Path]:
         "barge": (BARGE, GERMAN_NAMES),
         "library": (LIBRARY, ARABIC_NAMES),
         "bare": (BARE, None),
-        "many": (MANY, "name\n" + "".join(f"Organisation No. {n} of 700\n" for n in range(1, 701))),
+        "many": (MANY, MANY_NAMES),
         "taken-back": (TAKEN_BACK, None),
     }
     for slug, (text, names) in texts.items():
@@ -223,11 +230,16 @@ PATHS = {
     "empty list": "/embed/statements/bare/signatories",
     "long list": "/embed/statements/many/signatories",
     "long list, page 2": "/embed/statements/many/signatories?page=2",
+    "names by country": "/embed/statements/many/signatories?group=country",
+    "names in a country": "/embed/statements/many/signatories?country=EG&group=country",
+    "names found by country": "/embed/statements/many/signatories?group=country&q=No.+70",
     "search": "/embed/statements/many/signatories?q=No.+69",
     "search in vain": f"/embed/statements/many/signatories?q={LONG_WORD}",
     "latest": "/embed/statements/latest?view=full",
     "stories": "/embed/stories?like=reading-room",
     "stories on nothing": "/embed/stories?topic=nothing",
+    "some names": "/embed/statements/reading-room/signatories?view=compact",
+    "posts": "/embed/posts/news",
     "form": "/embed/newsletters/weekly",
     "subscribed": "/embed/newsletters/weekly/subscribed",
     "inbox, cut off": "/embed/newsletters/weekly/inbox/cut-off",
@@ -241,6 +253,8 @@ PATHS = {
     "no such page": "/nothing",
     "privacy": "/privacy",
     "secure connection": "/secure-connection",
+    "builder": "/statements/reading-room/embed",
+    "builder, values refused": "/embed?widget=latest&accent=red&site=A+B&country=Norway",
     "confirm, cut off": "/confirm/cut-off",
     "unsubscribe, cut off": "/unsubscribe/cut-off",
 }
@@ -253,6 +267,7 @@ class Desk:
         self.app = app
         self.service: Service = app.extensions["undersigned"]
         self.reader = Reader(app.test_client())
+        self.form = "/embed/newsletters/weekly"  # with a query, to speak another language
         self._people = 0
 
     def state(self, name: str) -> Page:
@@ -263,7 +278,7 @@ class Desk:
     def inbox(self) -> Page:
         """ "Check your inbox", of an address that has not been here before."""
         self._people += 1
-        return self.reader.sign_up(f"reader{self._people}-{os.getpid()}@readers.test")
+        return self.reader.sign_up(f"reader{self._people}-{os.getpid()}@readers.test", self.form)
 
     def typed(self, inbox: Page, code: str) -> Page:
         return self.reader.press(inbox, code=code)
@@ -275,10 +290,10 @@ class Desk:
         return self.typed(inbox, "000 000")
 
     def refused_address(self) -> Page:
-        return self.reader.sign_up(f"{LONG_WORD}{LONG_WORD}@@readers")
+        return self.reader.sign_up(f"{LONG_WORD}{LONG_WORD}@@readers", self.form)
 
     def stale_form(self) -> Page:
-        form = self.reader.open("/embed/newsletters/weekly")
+        form = self.reader.open(self.form)
         return self.reader.press(form, address="anna@readers.test", token="not ours")
 
     def confirm(self) -> Page:
@@ -460,6 +475,7 @@ def network(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
         assert imported.returncode == 0, imported.stderr
         program = Program(["serve"], settings, folder)
         app = create_app(setting_values.from_values(settings))
+        follow(app.extensions["undersigned"], "news", posts=5)
         try:
             program.ready()
             yield Network(settings["BASE_URL"], program, relay, Desk(app))

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
-from tests.browser.conftest import TOOLS, missing, resize
+from tests.browser.conftest import PATHS, TOOLS, missing, resize
 
 AXE = TOOLS / "axe-core" / "axe.min.js"
 # Every rule that axe has, those of its best practices, of AAA and on trial too, but one: we keep
@@ -45,4 +45,11 @@ def test_any_accent_stays_readable(
     show: Callable[..., Tab], name: str, accent: str, theme: str
 ) -> None:
     tab = show(name, f"?theme={theme}&accent={accent}")
+    assert tab.evaluate(FIND) == []
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_axe_finds_nothing_in_arabic(show: Callable[..., Tab], name: str) -> None:
+    tab = resize(show(name, f"{'&' if '?' in PATHS[name] else '?'}lang=ar"), 375)
+    assert tab.evaluate("document.documentElement.dir") == "rtl"
     assert tab.evaluate(FIND) == []

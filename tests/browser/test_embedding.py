@@ -256,33 +256,46 @@ def test_a_widget_shows_on_any_site_and_on_a_webmasters_own_disk(
 
 
 def test_what_the_guide_tells_webmasters_to_paste_works(
-    visitor: Visitor, network: Network, member: Member, address: str
+    visitor: Visitor, network: Network, member: Member
 ) -> None:
     guide = (CHECKOUT / "docs" / "webmasters.md").read_text("utf-8")
-    card, form = re.findall(r"```html\n(<iframe.*?)```", guide, re.DOTALL)
-    pasted = (card + form).replace("https://widgets.network.example", network.url)
+    (card,) = re.findall(r"```html\n(<div.*?)```", guide, re.DOTALL)
+    pasted = card.replace("https://widgets.network.example", network.url)
     pasted = pasted.replace("statements/river-gate", "statements/reading-room")
     visitor.tab.goto(member.publish("pasted.html", pasted))
 
-    shown = visitor.tab.frame_locator("iframe").nth(0)
+    shown = visitor.tab.frame_locator("iframe")
     expect(shown.get_by_role("heading")).to_contain_text("Reopen the River Gate")
     expect(shown.get_by_role("img")).to_be_visible()
-    frame = visitor.tab.frame_locator("iframe").nth(1)
-    frame.get_by_label("Your e-mail address").fill(address)
-    frame.get_by_role("button", name="Sign up").click()
-    expect(frame.get_by_role("heading")).to_have_text("Check your inbox")
 
 
-def test_the_lines_to_copy_from_a_statements_page_work(
+def test_the_snippet_on_a_statements_page_works(
     visitor: Visitor, network: Network, member: Member
 ) -> None:
     visitor.tab.goto(network.url + PATHS["statement"])
-    lines = [one.input_value() for one in visitor.tab.locator("textarea").all()]
-    visitor.tab.goto(member.publish("copied.html", "".join(lines)))
+    pasted = visitor.tab.get_by_role("textbox", name="The statement, as a card").input_value()
+    visitor.tab.goto(member.publish("copied.html", pasted))
 
-    frames = visitor.tab.frame_locator("iframe")
-    expect(frames.nth(0).get_by_role("heading")).to_contain_text("Reopen the River Gate")
-    expect(frames.nth(1).get_by_role("heading")).to_have_text("Endorsed by 10 organisations")
+    frame = visitor.tab.frame_locator("iframe")
+    expect(frame.get_by_role("heading")).to_contain_text("Reopen the River Gate")
+    expect(visitor.tab.get_by_role("link", name="Statement: Reopen")).to_have_attribute(
+        "href", f"{network.url}/statements/reading-room"
+    )
+
+
+def test_a_form_from_the_builder_is_sent_from_within_its_sandbox(
+    visitor: Visitor, network: Network, member: Member, address: str
+) -> None:
+    visitor.tab.goto(f"{network.url}/embed")
+    visitor.tab.get_by_label("What to show").select_option(label="The newsletter form")
+    visitor.tab.get_by_role("button", name="Show it so").click()
+    pasted = visitor.tab.get_by_role("textbox", name="Paste this").input_value()
+    visitor.tab.goto(member.publish("built.html", pasted))
+
+    frame = visitor.tab.frame_locator("iframe")
+    frame.get_by_label("Your e-mail address").fill(address)
+    frame.get_by_role("button", name="Sign up").click()
+    expect(frame.get_by_role("heading")).to_have_text("Check your inbox")
 
 
 def test_a_picture_is_asked_for_in_the_width_of_the_frame_and_in_a_modern_format(

@@ -18,6 +18,7 @@ from tests.actors import CHECKOUT, Program, Reader
 from tests.browser.conftest import FLAGS, TOOLS, Member, _paint, missing
 from tests.browser.texts import NAMES, TEXTS
 from tests.conftest import SECRET, Databases
+from tests.samples import follow
 from widgets import create_app, heights
 from widgets import settings as setting_values
 from widgets.service import Service
@@ -32,7 +33,7 @@ MOST_BLANK_OF_HEIGHT = 0.04  # whichever is more
 
 # Every box as high as it is by itself: what the frame's height is computed for.
 NATURAL = """
-html, body { height: auto !important } body { display: block !important }
+html, body { height: auto !important; min-height: 0 !important } body { display: block !important }
 main, .card main, .words, .ask .words, .list .words { display: block !important }
 .words { max-height: none !important }
 .full .words::after { display: block !important; height: 32px }
@@ -139,7 +140,10 @@ def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
     _paint(folder / "latin.jpg", (1800, 1200))
     for slug, text in TEXTS.items():
         network.write(slug, text, NAMES)
+    many = [f"{NAMES[number % 6]} {number}" for number in range(700)]
+    network.write("greek", TEXTS["greek"], many)
     network.publish(*TEXTS)
+    follow(network.service, "news", posts=5)
     try:
         program.ready()
         yield network
@@ -155,6 +159,7 @@ FORM = "/embed/newsletters/weekly"
 MEASURED = {
     **{f"{slug}, full text": FULL.format(slug) for slug in TEXTS},
     "35 names": LIST.format("latin"),
+    "a page of 700 names": LIST.format("greek"),
     "newsletter form": FORM,
 }
 
@@ -333,6 +338,7 @@ LOW = {
     "some names": f"{LIST.format('latin')}?view=compact",
     "latest": "/embed/statements/latest",
     "stories": "/embed/stories?like=latin",
+    "posts": "/embed/posts/news",
     "form": FORM,
 }
 

@@ -305,7 +305,8 @@ def test_thousands_of_names_come_in_pages_within_the_first_round_trip(
     names = [(name, code) for name, code in names if has_substance(name)]
     publish(service, statement_file(tmp_path, names=names))
     path = "/embed/statements/river-gate/signatories"
-    for query in ("page=1", "page=2", "page=9999", "group=country", "country=KH", "q=a", "lang=my"):
+    queries = ("page=1", "page=2", "page=9999", "country=KH", "q=a", "lang=my")
+    for query in (*queries, "group=country", "group=country&lang=my", "group=country&lang=ar"):
         for encoding in ("br", "gzip"):
             answer = client.get(f"{path}?{query}", headers={"Accept-Encoding": encoding})
             assert answer.status_code == 200

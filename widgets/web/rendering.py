@@ -40,6 +40,7 @@ def install(app: Flask) -> None:
         base_url=settings.base_url,
         contact=settings.contact,
         foreign=foreign,
+        frame_height=frame_height,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
         network=settings.network_name,
         oembed_url=oembed_url,
@@ -145,6 +146,12 @@ def widget_style(look: Look, kinds: str) -> Any:
 
 def page_style() -> Any:
     return styles.inline(("pages/pages.css",), "auto", service().settings.accent)
+
+
+def frame_height(path: str) -> str:
+    """The height of a frame of ours around the widget at a path, as a CSS length."""
+    made = snippets.snippet(path, "", "/")
+    return made.height.css() if made else "0px"
 
 
 def picture_url(image: Image, width: int, suffix: str) -> str:
