@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run install test check bench lock clean
+.PHONY: run install test check bench catalogues lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/undersigned serve --sample
@@ -25,6 +25,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/bench.py
+
+# The translators' files, up to date with what the code and the templates say.
+catalogues: $(VENV)/.dev
+	$(BIN)/python -m widgets.catalogues
 
 # Both lock files, from pyproject.toml. Installing then needs no resolving and brings the same.
 lock: $(VENV)/.dev
