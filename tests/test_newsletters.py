@@ -40,13 +40,17 @@ class Desk:
         self.service = service
         self.now = NOW
 
-    def sign_up(self, address: str = ANNA, site: str | None = "lamp-keepers") -> uuid.UUID:
+    def sign_up(
+        self, address: str = ANNA, site: str | None = "lamp-keepers", lang: str = "en"
+    ) -> uuid.UUID:
         with self.service.database.writing() as session:
-            return self.sign_up_in(session, address, site)
+            return self.sign_up_in(session, address, site, lang)
 
-    def sign_up_in(self, session: Session, address: str, site: str | None = None) -> uuid.UUID:
+    def sign_up_in(
+        self, session: Session, address: str, site: str | None = None, lang: str = "en"
+    ) -> uuid.UUID:
         """In a transaction that the caller ends."""
-        shown = newsletters.form(session, "weekly")
+        shown = newsletters.form(session, "weekly", lang)
         return newsletters.sign_up(
             session,
             self.service.hasher,
@@ -54,7 +58,7 @@ class Desk:
             parse(address),
             consent_text_id=shown.consent_text_id,
             site=site,
-            lang="en",
+            lang=lang,
             now=self.now,
         )
 

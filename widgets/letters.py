@@ -94,9 +94,9 @@ def _composed(service: Service, session: Session, row: Message) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay away
     mail["List-Unsubscribe"] = f"<{unsubscribe}>"
     mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
-    mail["Content-Language"] = lang
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = lang  # last: setting the content takes such headers out
     _check(mail, address)
     return mail
 

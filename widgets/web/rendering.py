@@ -1,9 +1,12 @@
 """What templates can say, the filters and names they share; and in which language they say it."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Flask, request
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from widgets import languages, records, statements, text
@@ -27,13 +30,13 @@ def install(app: Flask) -> None:
         direction=text.direction,
         hyphenated=text.hyphenated,
         lede=text.lede,
-        long_date=lambda day: text.long_date(day, languages.spoken()),
+        long_date=_long_date,
         opening=text.opening,
         own_name=languages.own_name,
         shortened=text.shortened,
         unquoted=text.unquoted,
-        with_lang=with_lang,
-        thousands=lambda number: text.thousands(number, languages.spoken()),
+        thousands=_thousands,
+        with_lang=_with_lang,
     )
     app.jinja_env.globals.update(
         all_languages=languages.LANGUAGES,
@@ -56,6 +59,7 @@ def install(app: Flask) -> None:
         spoken=languages.spoken,
         statement_link=statement_link,
         statement_path=statement_path,
+        this_page=this_page,
         widget_style=widget_style,
     )
 
@@ -117,6 +121,30 @@ def with_lang(path: str, lang: str | None = None) -> str:
         return path
     page, mark, place = path.partition("#")
     return f"{page}{'&' if '?' in page else '?'}lang={lang}{mark}{place}"
+
+
+# Jinja works out a filter of a constant once, when it compiles the template, and for good: unless
+# the filter asks for the context of each rendering.
+
+
+@pass_context
+def _with_lang(_: Context, path: str, lang: str | None = None) -> str:
+    return with_lang(path, lang)
+
+
+@pass_context
+def _thousands(_: Context, number: int) -> str:
+    return text.thousands(number, languages.spoken())
+
+
+@pass_context
+def _long_date(_: Context, day: date) -> str:
+    return text.long_date(day, languages.spoken())
+
+
+def this_page() -> str:
+    """This page again, in the language that was asked for."""
+    return request.path + Look(lang=asked_lang()).query()
 
 
 def other_languages() -> list[tuple[str, str]]:

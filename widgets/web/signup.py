@@ -16,10 +16,10 @@ from widgets.languages import N_, gettext, speak, spoken
 from widgets.links import BadLink, ExpiredLink
 from widgets.models import Newsletter, NewsletterText
 from widgets.newsletters import Answer
-from widgets.web import newsletter_limits, parameters, service, text_languages
+from widgets.web import newsletter_limits, service, text_languages
 from widgets.web.embeds import asked_look
 from widgets.web.forms import SignUpForm
-from widgets.web.rendering import asked_lang, language_of_reader
+from widgets.web.rendering import language_of_reader, this_page
 from widgets.web.security import client_limit, is_foreign_post
 
 blueprint = Blueprint("signup", __name__)
@@ -148,12 +148,12 @@ def confirm_page(token: str) -> AnyResponse:
 def confirm(token: str) -> AnyResponse:
     made, epoch = service().links.read_confirm(token)
     if is_foreign_post(service().settings):
-        return redirect(_here(), 303)
+        return redirect(this_page(), 303)
     with service().database.writing() as session:
         answer = newsletters.confirm(session, made, epoch, datetime.now(UTC))
         newsletter = _of_sign_up(session, made)
     if answer is Answer.DONE:
-        return redirect(_here(), 303)
+        return redirect(this_page(), 303)
     return _confirmation(answer, newsletter)
 
 
@@ -178,7 +178,7 @@ def unsubscribe(token: str) -> AnyResponse:
         return make_response(
             render_template("signup/unsubscribed.html", newsletter=newsletter), 200
         )
-    return redirect(_here(), 303)
+    return redirect(this_page(), 303)
 
 
 @blueprint.errorhandler(ExpiredLink)
@@ -211,11 +211,6 @@ def _told(
     """The newsletter's words. From here on, the answer is in the language of the sign-up."""
     speak(language_of_reader(signed_up_in))
     return newsletters.words(session, newsletter, *text_languages()) if newsletter else None
-
-
-def _here() -> str:
-    """This page again, in the language that was asked for."""
-    return request.path + parameters.Look(lang=asked_lang()).query()
 
 
 def _confirmation(answer: Answer, newsletter: NewsletterText | None) -> Response:
