@@ -227,6 +227,9 @@ WRONG_OR_MISSING = f"""(() => {{
   const found = {WRONG.rstrip().rstrip(";")};
   const inner = document.querySelector(".words .flow, .words .fit");
   if (inner && inner.scrollWidth > inner.clientWidth + 1) found.push("not all of it is shown");
+  for (const one of document.querySelectorAll("h1, .words > .lede, form, footer, .picture"))
+    if (!one.getClientRects().length || one.getBoundingClientRect().left >= innerWidth - 2)
+      found.push(`${{one.tagName}} is left out`);
   return found;
 }})()"""
 
