@@ -113,7 +113,7 @@ def advance(text: str, font: str = SANS, size: float = 16, spacing: float = 0) -
     return sum(_letters(text, font, size, spacing)) if spacing else _width(text, font) * size
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _width(text: str, font: str) -> float:
     """In ems."""
     return sum(sum(_clusters(part, face).values()) for face, part in _faces(text, font))
@@ -129,7 +129,7 @@ def _letters(text: str, font: str, size: float, spacing: float) -> list[float]:
     return found
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _clusters(text: str, face: str) -> dict[int, float]:
     """By the index of its first character, the width in ems of each cluster of letters."""
     if face == "":

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ log = logging.getLogger("undersigned.cache")
 
 NEVER_KEPT = ("/healthz", "/readyz")  # these must tell how things are now
 MOST_BYTES = 64_000_000  # in one process
+LARGEST_KEPT = 2_000_000  # bytes of one page: a few larger ones would drive out all others
 LARGE = 200_000  # bytes
 KEEP = "undersigned.keep"  # in the WSGI environment: a list, to which `keep` adds its seconds
 Headers = list[tuple[str, str]]
@@ -115,6 +117,9 @@ class PageCache:
         key = (scheme(environ), path, normal(environ.get("QUERY_STRING", "")))
         version = self._current_version()
         page = self._pages.get(key)
+        if page is not None:
+            with suppress(KeyError):  # another thread has just dropped it
+                self._pages.move_to_end(key)
         if page is None or page.version != version or page.until < time.monotonic():
             seconds: list[float] = []
             asked = {**environ, "REQUEST_METHOD": "GET", KEEP: seconds}
@@ -131,7 +136,8 @@ class PageCache:
                 body=whole,
                 etag=f'W/"{hashlib.sha256(whole).hexdigest()[:20]}"',
             )
-            self._store(key, page)
+            if len(whole) <= LARGEST_KEPT:
+                self._store(key, page)
         return _answer(page, environ, start_response)
 
     def bytes_kept(self) -> int:

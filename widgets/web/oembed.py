@@ -140,7 +140,8 @@ def _place(parts: SplitResult) -> tuple[str, int | None]:
 def _widget(ours: SplitResult) -> Widget:
     """What shows an address of ours. Raises Refused, and what statements.standing raises."""
     endpoint, values = _route(ours.path)
-    look = parameters.look(ours.query)
+    # what somebody searched for, or where they were in a list, is not what others are to see
+    look = replace(parameters.look(ours.query), q="", page=1)
     image = None
     if endpoint in OF_STATEMENTS:
         with service().database.reading() as session:

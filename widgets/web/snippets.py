@@ -9,7 +9,15 @@ from contextvars import Context
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    render_template,
+    request,
+)
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -18,7 +26,7 @@ from widgets import feeds, heights, languages, newsletters, statements
 from widgets.heights import Height
 from widgets.languages import N_
 from widgets.statements import Shown
-from widgets.web import parameters, service
+from widgets.web import parameters, service, statement_languages
 from widgets.web.parameters import Look
 
 blueprint = Blueprint("snippets", __name__)
@@ -104,6 +112,8 @@ def shown_at(path: str) -> str | None:
     # in a context of its own: the widget may speak another language than this page, and the
     # styles that its policy names are not this page's
     body, status, _ = Context().run(run_wsgi_app, current_app.wsgi_app, environ, True)
+    if status.startswith("5"):
+        abort(503)  # and what would be around it is not to be kept without it
     return b"".join(body).decode() if status.startswith("200") else None
 
 
@@ -145,13 +155,14 @@ NETWORK_WIDGETS = (
 @blueprint.get("/statements/<slug:slug>/embed")
 def of_statement(slug: str) -> Response:
     """The snippets of one statement, and of what isn't about one."""
+    wanted = statement_languages(request.args.get("language", "").strip() or languages.spoken())
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, languages.spoken())
+        shown = statements.standing(session, slug, wanted)
         others = _of_network(session)
     return _builder([*STATEMENT_WIDGETS, *others], shown)
 
 
-@blueprint.get("/embed")
+@blueprint.get("/embed", strict_slashes=True)  # below /embed/ all is for frames
 def of_network() -> Response:
     """The snippets of what isn't about one statement."""
     with service().database.reading() as session:
@@ -188,6 +199,7 @@ def _builder(choices: list[Choice], shown: Shown | None) -> Response:
         name = languages.gettext(chosen.name)
         if shown and chosen.titled:
             name = languages.gettext("%(what)s: %(title)s", what=name, title=shown.title)
+    link = f"/statements/{slug}" if shown else "/"
     html = render_template(
         "pages/embed.html",
         action=request.path,
@@ -197,9 +209,9 @@ def _builder(choices: list[Choice], shown: Shown | None) -> Response:
         asked=asked,
         problems=_problems(asked, look),
         statement=shown,
-        snippet=snippet(path, name, f"/statements/{slug}" if shown else "/"),
+        snippet=snippet(path, name, link + (f"?lang={look.lang}" if look.lang else "")),
         previews=PREVIEWS,
-        languages=languages.LANGUAGES,
+        languages=list(dict.fromkeys([*languages.LANGUAGES, *(shown.languages if shown else ())])),
     )
     return make_response(html)
 

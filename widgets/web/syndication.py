@@ -24,7 +24,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @blueprint.get("/feed.atom")
 def atom() -> Response:
-    """RFC 4287. An entry's id is its address, which never changes."""
+    """RFC 4287. An entry's id is its statement's address, whatever the language: it never
+    changes."""
     with service().database.reading() as session:
         listed = statements.newest(session, statement_languages(asked_look().lang), most=NEWEST)
         counts = signatories.counts(session)
@@ -140,7 +141,7 @@ def xml_only(text: str) -> str:
 def _item(statement: Shown, count: int) -> dict[str, Any]:
     url = statement_url(statement)
     item: dict[str, Any] = {
-        "id": url,
+        "id": service().settings.url(f"/statements/{statement.slug}"),
         "url": url,
         "title": statement.title,
         "language": statement.lang,
