@@ -7,7 +7,7 @@ that our pages ask for. Kerning is off there and here: it differs between fonts 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import groupby
@@ -124,7 +124,7 @@ def _letters(text: str, font: str, size: float, spacing: float) -> list[float]:
     found: list[float] = []
     for face, part in _faces(text, font):
         clusters = _clusters(part, face)
-        for start, end in CharacterBreaker(part, "en").segments():
+        for start, end in _places(CharacterBreaker(part, "en")):
             found.append(sum(clusters.get(i, 0) for i in range(start, end)) * size + spacing)
     return found
 
@@ -206,12 +206,20 @@ def _segments(text: str, lang: str) -> list[tuple[int, int]]:
     """Where lines may be broken: (start, end) of each piece that stays together. Chromium does
     not break an address behind a slash, as ICU and Firefox do; it takes more lines then."""
     found: list[tuple[int, int]] = []
-    for start, end in LineBreaker(text, lang).segments() if text else ():
+    for start, end in _places(LineBreaker(text, lang)) if text else ():
         if found and text[start - 1] == "/" and text[start].isascii() and text[start].isalnum():
             found[-1] = (found[-1][0], end)
         else:
             found.append((start, end))
     return found
+
+
+def _places(pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where each piece of a text is. (What ICU says itself counts UTF-16's halves as two.)"""
+    end = 0
+    for piece in pieces:
+        start, end = end, end + len(piece)
+        yield start, end
 
 
 def _spans(text: str, owners: Sequence[Run], start: int) -> list[tuple[Run, str]]:
