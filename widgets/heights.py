@@ -303,9 +303,6 @@ class _Layout:
             line = size * 1.5 if heading else size * 1.75 if text else line
         return _Face(font, size, line)
 
-    def _text(self, node: Node, width: float, face: _Face) -> int:
-        return self._lines(node.children, node, width, face)
-
     def _lines(
         self,
         children: list[Node | str],
@@ -346,7 +343,7 @@ class _Layout:
         filled = 0.0
         for child in _items(node):
             own = self._width(child, face)
-            lines = max(1, self._text(child, width, self._face(child, face)))
+            lines = max(1, self._lines(child.children, child, width, self._face(child, face)))
             if rows and filled + between + own <= width - typesetting.NARROWER:
                 filled += between + own
                 rows[-1] = max(rows[-1], lines * face.line)
@@ -363,7 +360,9 @@ class _Layout:
         own = self._width(button, _Face(typesetting.BOLD)) + 50
         fits = (136 if "code" in row.classes else 192) + 8 + own <= width
         room = width - 50
-        lines = self._text(button, room, self._face(button, _Face(typesetting.BOLD)))
+        lines = self._lines(
+            button.children, button, room, self._face(button, _Face(typesetting.BOLD))
+        )
         tall = max(48.0, 18 + lines * 24)
         return tall if fits else 48 + 8 + tall
 
@@ -395,7 +394,8 @@ class _Layout:
         items = names.elements()
         for start in range(0, len(items), columns):
             yield 12 + max(
-                self._text(item, column, self._face(item, face)) * self._face(item, face).line
+                self._lines(item.children, item, column, self._face(item, face))
+                * self._face(item, face).line
                 for item in items[start : start + columns]
             )
 

@@ -29,12 +29,11 @@ _NOTHING = {"kern": False}
 
 @dataclass(frozen=True)
 class Run:
-    """Text in one font. size: px. spacing: px after each letter."""
+    """Text in one font. size: px."""
 
     text: str
     font: str = SANS
     size: float = 16
-    spacing: float = 0
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,11 @@ class Paragraph:
         """On one line, in px."""
         return sum(word.width for word in self.words[:-1]) + self.words[-1].ink if self.words else 0
 
-    def lines(self, width: float, indent: float = 0) -> int:
-        """How many lines it takes where each is this wide, in px; 0 for no text. indent: of the
-        first line, in px."""
+    def lines(self, width: float) -> int:
+        """How many lines it takes where each is this wide, in px; 0 for no text."""
         if not self.words:
             return 0
-        lines, filled, room = 1, indent, max(width - NARROWER, 1)
+        lines, filled, room = 1, 0.0, max(width - NARROWER, 1)
         for word in self.words:
             if filled + word.ink + word.hyphen > room and filled > 0:
                 lines, filled = lines + 1, 0
@@ -94,23 +92,20 @@ def paragraph(runs: Iterable[Run], lang: str = "en") -> Paragraph:
         pieces = [
             width
             for run, part in _spans(solid, owners, start)
-            for width in _letters(part, run.font, run.size, run.spacing)
+            for width in _letters(part, run.font, run.size)
         ]
-        ink = sum(
-            advance(part, run.font, run.size, run.spacing)
-            for run, part in _spans(solid, owners, start)
-        )
+        ink = sum(advance(part, run.font, run.size) for run, part in _spans(solid, owners, start))
         behind = segment[len(solid) :]
         run = owners[end - 1]
-        blank = advance(" ", run.font, run.size, run.spacing) if " " in behind else 0
+        blank = advance(" ", run.font, run.size) if " " in behind else 0
         hyphen = advance("-", run.font, run.size) if behind.endswith("\u00ad") else 0
         words.append(_Word(ink + blank, ink, tuple(pieces), hyphen, behind.endswith("\n")))
     return Paragraph(tuple(words))
 
 
-def advance(text: str, font: str = SANS, size: float = 16, spacing: float = 0) -> float:
+def advance(text: str, font: str = SANS, size: float = 16) -> float:
     """The width in px of text on one line."""
-    return sum(_letters(text, font, size, spacing)) if spacing else _width(text, font) * size
+    return _width(text, font) * size
 
 
 @lru_cache(maxsize=10_000)
@@ -119,13 +114,13 @@ def _width(text: str, font: str) -> float:
     return sum(sum(_clusters(part, face).values()) for face, part in _faces(text, font))
 
 
-def _letters(text: str, font: str, size: float, spacing: float) -> list[float]:
+def _letters(text: str, font: str, size: float) -> list[float]:
     """The width in px of each thing a line can be broken before where it must."""
     found: list[float] = []
     for face, part in _faces(text, font):
         clusters = _clusters(part, face)
         for start, end in _places(CharacterBreaker(part, "en")):
-            found.append(sum(clusters.get(i, 0) for i in range(start, end)) * size + spacing)
+            found.append(sum(clusters.get(i, 0) for i in range(start, end)) * size)
     return found
 
 
