@@ -14,9 +14,13 @@ run: $(VENV)/.run
 
 install: $(VENV)/.dev
 
+# What only looks at pages is run once: it is the same whatever database they come from.
+LOOKS := $(addprefix --ignore=tests/, browser/test_heights.py browser/test_layout.py \
+	browser/test_accessibility.py browser/test_wordpress.py test_html.py)
+
 test: $(VENV)/.dev tests/node_modules/.done
 	$(BIN)/pytest
-	$(BIN)/pytest --database postgresql
+	$(BIN)/pytest --database postgresql $(LOOKS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -145,6 +145,14 @@ def test_nothing_sticks_out_at_any_width(shown: Tab) -> None:
         assert resize(shown, width).evaluate(STICKING_OUT) == [], f"at {width} px"
 
 
+@pytest.mark.parametrize("lang", [lang for lang in languages.LANGUAGES if lang != "en"])
+@pytest.mark.parametrize("name", PATHS)
+def test_nothing_sticks_out_in_any_language(show: Show, name: str, lang: str) -> None:
+    tab = show(name, f"{'&' if '?' in PATHS[name] else '?'}lang={lang}")
+    for width in (240, 768):
+        assert resize(tab, width).evaluate(STICKING_OUT) == [], f"at {width} px"
+
+
 def test_nothing_sticks_out_when_zoomed_to_double_size(shown: Tab) -> None:
     for width in WIDTHS:
         if width >= 480:

@@ -7,7 +7,8 @@
   if (root.scrollWidth > root.clientWidth)
     found.push(`scrolls sideways: ${root.scrollWidth} of ${root.clientWidth}`);
   const footer = document.querySelector("footer").getBoundingClientRect();
-  const floor = footer.left < innerWidth / 2 ? footer.top : innerHeight;
+  const middle = innerWidth / 2;  // where the foot is dropped, it stands to one side
+  const floor = footer.left < middle && footer.right > middle ? footer.top : innerHeight;
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let seen = 0;
   while (walker.nextNode()) {
@@ -18,8 +19,8 @@
     for (const { left, right, top: above, bottom: below, width, height } of range.getClientRects()) {
       if (!width || !height) continue;
       // some fonts are higher than the line they stand in: what counts is an em in its middle
-      const middle = (above + below) / 2, half = Math.min(height, size) / 2;
-      const box = { left, right, top: middle - half, bottom: middle + half, height: 2 * half };
+      const centre = (above + below) / 2, half = Math.min(height, size) / 2;
+      const box = { left, right, top: centre - half, bottom: centre + half, height: 2 * half };
       const view = {
         top: 0, left: 0, right: innerWidth,
         bottom: parent.closest("footer") ? innerHeight : floor,
