@@ -380,3 +380,16 @@ def test_a_language_that_is_none_is_unknown(lang: str) -> None:
 @pytest.mark.parametrize("item", [None, 7, "x", [], {}, {"id": {}, "title": [], "url": 7}])
 def test_items_that_are_none_are_passed_over(item: Any) -> None:
     assert parsed(json_feed(item)).entries == []
+
+
+def test_half_a_character_is_no_reason_to_fail() -> None:
+    document = (
+        rb'{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[{"id":"\ud800",'
+    )
+    document += rb'"title":"One \udfff more","url":"https://a.example/\ud800"}]}'
+    found = read(document, "application/json", "https://a.example/feed", NOW)
+
+    (entry,) = found.entries
+    assert "more" in entry.title
+    entry.title.encode()
+    (entry.url or "").encode()

@@ -92,11 +92,14 @@ def read(body: bytes, content_type: str, url: str, now: datetime) -> Document:
         raise NotAFeed("the answer is empty")
     if re.match(r"<!doctype html|<html\b", text, re.IGNORECASE):
         raise NotAFeed("this is a web page, not a feed")
-    if text[0] == "{":
-        return _read_json(text, url, now)
-    if text[0] == "<":
-        return _read_xml(text, url, now)
-    raise NotAFeed("neither XML nor JSON")
+    if text[0] not in "{<":
+        raise NotAFeed("neither XML nor JSON")
+    try:
+        return (_read_json if text[0] == "{" else _read_xml)(text, url, now)
+    except NotAFeed:
+        raise
+    except Exception as error:  # a stranger's document, read by other people's code
+        raise NotAFeed(f"it could not be read ({type(error).__name__})") from error
 
 
 def _decoded(body: bytes, content_type: str) -> str:
@@ -169,8 +172,10 @@ def _read_json(text: str, url: str, now: datetime) -> Document:
 
 
 def _string(value: object) -> str:
-    """A text or (as ids often are) a number; anything else is nothing."""
-    return str(value) if isinstance(value, str | int | float) else ""
+    """A text or (as ids often are) a number; anything else is nothing. JSON can hold half a
+    character ("\\ud800"), which no database and no page can."""
+    text = str(value) if isinstance(value, str | int | float) else ""
+    return text.encode(errors="replace").decode()
 
 
 def _json_date(value: object) -> datetime | None:
@@ -369,7 +374,7 @@ def _entry(
     text = shortened(text, LONGEST_TEXT)
     title = shortened(title, LONGEST_TITLE)
     return Entry(
-        key=hashlib.sha256((key or url or f"{title}\n{text}").encode()).hexdigest(),
+        key=hashlib.sha256((key or url or f"{title}\n{text}").encode(errors="replace")).hexdigest(),
         url=url,
         title=title if has_substance(title) else "",
         text=text if text != title and has_substance(text) else "",

@@ -5,17 +5,23 @@ the sheets of templates/embeds, filled with text that is set by widgets.typesett
 the result against Chromium and Firefox. All lengths are CSS pixels at the usual text size.
 """
 
-from collections.abc import Iterator
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from html.parser import HTMLParser
 from math import ceil, inf
+from typing import Any, TypeVar, cast
 
 from widgets import typesetting
 from widgets.typesetting import Paragraph, Run
 
+Computed = TypeVar("Computed")
 NARROWEST, WIDEST = 240, 1200
 MEDIUM, WIDE = 480, 896  # where the sheet changes (its media queries)
+LAYOUT_CHANGES = (MEDIUM, 578, 850, WIDE, 1122)  # and where there is a column of names more
 MEASURE = 608  # of running text: 38rem
 STACKED = ("km", "my")  # languages whose letters are stacked, and whose lines are further apart
 
@@ -24,7 +30,7 @@ _OUT_OF_FLOW = {"leave-empty", "open"}
 _INLINE = {"a", "b", "bdi", "code", "em", "i", "span", "strong", "time"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """An element. lang: its own or the one around it."""
 
@@ -124,6 +130,13 @@ class _Layout:
         for part in main.elements() if main else []:
             total += self._picture(part) if part.tag == "figure" else self._words(part)
         return total + (self._footer(footer) if footer else 0)
+
+    def pictures(self) -> float:
+        """What of the height is pictures, which grow with the width."""
+        main = self.body.first("main")
+        return (
+            sum(self._picture(one) for one in main.elements() if one.tag == "figure") if main else 0
+        )
 
     def _picture(self, figure: Node) -> float:
         image = min(self.width * 0.5625, 560 if "full" in self.kind else 360)
@@ -484,18 +497,13 @@ def natural(html: str, width: float) -> float:
     return _Layout(tree(html), width).height()
 
 
-@lru_cache(maxsize=256)
 def of(html: str) -> Height:
-    """How high a frame around this page of ours is to be."""
+    """How high a frame around this page of ours is to be. What was computed for a page is kept."""
     body = tree(html)
     if (stable := _stable(body)) is not None:
         return stable
-    heights = [_Layout(body, width).height() for width in range(NARROWEST, WIDEST + 1)]
-    for share in (1.0, 0.85, 0.7, 0.5, 0.3):
-        fitted = _fitted(heights, share)
-        if _mean_blank(fitted, heights) <= MEAN_BLANK:
-            break
-    return fitted
+    step = min(40, 1 + len(html) // LIGHT)
+    return _once("height", html, lambda: _computed_height(body, step))
 
 
 def at(html: str, width: float) -> int:
@@ -508,6 +516,8 @@ def at(html: str, width: float) -> int:
 
 def _stable(body: Node) -> Height | None:
     """Of a widget that fills the frame that it is given: one that doesn't ask for its content."""
+    if "latest" in body.classes and "full" not in body.classes:
+        return PICTURED_CARD  # whatever it shows today
     if {"list", "compact"} <= body.classes:
         return NAMES
     if "posts" in body.classes:
@@ -517,6 +527,53 @@ def _stable(body: Node) -> Height | None:
     if "more" in body.classes:
         return STORIES
     return None
+
+
+LIGHT = 12_000  # characters of a page that is laid out at every width; heavier ones at fewer
+MOST_KEPT = 500
+_computed: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
+_computing = threading.Lock()
+
+
+def _once(what: str, html: str, compute: Callable[[], Computed]) -> Computed:
+    """What was computed for a page before, or now: one at a time, since it takes a processor."""
+    key = (what, hashlib.sha256(html.encode()).digest())
+    with _computing:
+        if key not in _computed:
+            _computed[key] = compute()
+            while len(_computed) > MOST_KEPT:
+                _computed.popitem(last=False)
+        return cast(Computed, _computed[key])
+
+
+def forget() -> None:
+    """Everything that was kept, so that it is computed anew."""
+    with _computing:
+        _computed.clear()
+
+
+def _computed_height(body: Node, step: int) -> Height:
+    heights = _heights(body, step)
+    for share in (1.0, 0.85, 0.7, 0.5, 0.3):
+        fitted = _fitted(heights, share)
+        if _mean_blank(fitted, heights) <= MEAN_BLANK:
+            break
+    return fitted
+
+
+def _heights(body: Node, step: int) -> list[float]:
+    """At each width from NARROWEST to WIDEST. step: px from one that is laid out to the next;
+    between them, text is as high as at the narrower, since more room never makes it higher but
+    where the layout changes."""
+    widths = {*range(NARROWEST, WIDEST + 1, step), *LAYOUT_CHANGES}
+    found: list[float] = []
+    text = 0.0
+    for width in range(NARROWEST, WIDEST + 1):
+        layout = _Layout(body, width)
+        if width in widths:
+            text = layout.height() - layout.pictures()
+        found.append(text + layout.pictures())
+    return found
 
 
 MEAN_BLANK = 0.018  # of a height, over all widths
@@ -595,7 +652,10 @@ class Fitting:
 def names_that_fit(html: str) -> Fitting:
     """How many of the names on this page fit, at widths a few pixels apart. Rows share what is
     left, so a name less than would fit leaves no gap."""
-    body = tree(html)
+    return _once("names", html, lambda: _fitting_names(tree(html)))
+
+
+def _fitting_names(body: Node) -> Fitting:
     names = body.first("names")
     assert names is not None, "asked only of a list with names"
     starts: list[int] = []

@@ -3,8 +3,10 @@
 import gzip
 import random
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,12 @@ def test_every_style_is_one_that_the_policy_names(
             continue  # a mail, shown as a mail program shows it
         assert "unsafe-inline" not in answer.headers["Content-Security-Policy"], name
         assert not [e.tag for e in tree.iter() if "style" in e.attrib], name
+        brought = {
+            f"'sha256-{b64encode(sha256((e.text or '').encode()).digest()).decode()}'"
+            for e in tree.iter("style")
+        }
+        (named,) = re.findall(r"style-src ([^;]*)", answer.headers["Content-Security-Policy"])
+        assert set(named.split()) == (brought or {"'none'"}), name
 
 
 def test_the_security_headers_are_on_every_response(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.actors import Reader
 from tests.samples import publish, statement_file
+from widgets import heights
 from widgets.service import Service
 
 BUILDER = "/statements/river-gate/embed"
@@ -129,3 +130,23 @@ def test_what_is_not_about_a_statement_has_a_builder_too(reader: Reader) -> None
 
 def test_there_is_no_builder_of_a_statement_that_is_not_there(reader: Reader) -> None:
     assert reader.open("/statements/nothing/embed").status == 404
+
+
+def test_the_newest_statement_has_one_height_whatever_it_is_today(
+    service: Service, reader: Reader, tmp_path: Path
+) -> None:
+    def style(query: str) -> str:
+        return str(frame_of(pasted(reader, query, "/embed")).attrib["style"])
+
+    nothing_yet = style("?widget=latest&topic=Lighthouses")
+    plain = style("?widget=latest")
+    publish(service, statement_file(tmp_path, "pictured", date="2026-05-01", picture=True))
+
+    assert nothing_yet == plain == style("?widget=latest")
+
+
+def test_a_colour_costs_no_new_height(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader.open(f"{BUILDER}?widget=full")
+    monkeypatch.setattr(heights, "_computed_height", None)  # which would fail if it were called
+    for query in ("accent=123456", "theme=dark", "site=lamp-keepers"):
+        assert reader.open(f"{BUILDER}?widget=full&{query}").status == 200

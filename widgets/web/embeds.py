@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, make_response, render_template, request
 
 from widgets import feeds, heights, newsletters, roll, signatories, statements
-from widgets.web import cache, forms, parameters, service, statement_languages, text_languages
+from widgets.web import (
+    cache,
+    forms,
+    parameters,
+    service,
+    statement_languages,
+    styles,
+    text_languages,
+)
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
 MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
@@ -17,7 +25,9 @@ def statement(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
-    html = render_template("embeds/statement.html", look=look, statement=shown, count=count)
+    html = render_template(
+        "embeds/statement.html", look=look, statement=shown, count=count, newest=False
+    )
     return cache.keep(make_response(html))
 
 
@@ -31,7 +41,7 @@ def latest() -> Response:
         )
         count = signatories.count(session, shown.id) if shown else 0
     page = "embeds/statement.html" if shown else "embeds/coming.html"
-    html = render_template(page, look=look, statement=shown, count=count)
+    html = render_template(page, look=look, statement=shown, count=count, newest=True)
     return cache.keep(make_response(html))
 
 
@@ -87,11 +97,13 @@ def _names_that_fit(slug: str, look: parameters.Look) -> Response:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
         names = signatories.first(session, shown.id, MOST_IN_A_COMPACT_LIST)
-    values = {"look": look, "statement": shown, "count": count, "names": names}
-    html = render_template("embeds/names.html", **values)
-    if names:  # laid out once to count, and again with the words for each count
-        fitting = heights.names_that_fit(html)
-        html = render_template("embeds/names.html", **values, fitting=fitting)
+    values = {"statement": shown, "count": count, "names": names}
+    fitting = None
+    if names:  # laid out once to count, in the usual colours, and again with words for each count
+        draft = render_template("embeds/names.html", **values, look=parameters.Look(lang=look.lang))
+        fitting = heights.names_that_fit(draft)
+        styles.forget()
+    html = render_template("embeds/names.html", **values, look=look, fitting=fitting)
     return cache.keep(make_response(html))
 
 

@@ -5,9 +5,9 @@ width, by a CSS length that the server computes (widgets.heights). Where styles 
 `height` attribute holds, and the widget answers to it; where frames are taken out, a link is left.
 """
 
-from contextvars import copy_context
+from contextvars import Context
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from markupsafe import Markup
@@ -84,18 +84,26 @@ class Snippet:
 def snippet(path: str, title: str, link: str) -> Snippet | None:
     """The snippet of the widget at a path (with its query); None where there is no such widget.
     title: what a screen reader calls the frame. link: the path of a page that says the same."""
-    html = shown_at(path)
+    # colours and whose site it is change no height: all who ask are given one answer
+    html = shown_at(_without_colours(path))
     if html is None:
         return None
     sandbox = FORMS if "<form" in html else LINKS
     return Snippet(path, title, link, heights.of(html), sandbox)
 
 
+def _without_colours(path: str) -> str:
+    page, _, query = path.partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query) if name not in FIELDS]
+    return f"{page}?{urlencode(kept)}" if kept else page
+
+
 def shown_at(path: str) -> str | None:
     """The page that a frame at this path shows; None where it is an error."""
     environ = EnvironBuilder(path=path, base_url=service().settings.base_url).get_environ()
-    # in a context of its own: the widget may speak another language than this page
-    body, status, _ = copy_context().run(run_wsgi_app, current_app.wsgi_app, environ, True)
+    # in a context of its own: the widget may speak another language than this page, and the
+    # styles that its policy names are not this page's
+    body, status, _ = Context().run(run_wsgi_app, current_app.wsgi_app, environ, True)
     return b"".join(body).decode() if status.startswith("200") else None
 
 

@@ -37,8 +37,13 @@ def inline_css(css: str) -> Markup:
 
 def policy() -> str:
     """The style-src of the page that was just rendered."""
-    hashes = [f"'sha256-{digest}'" for digest in g.get("style_hashes", [])]
+    hashes = [f"'sha256-{digest}'" for digest in dict.fromkeys(g.get("style_hashes", []))]
     return " ".join(hashes) or "'none'"
+
+
+def forget() -> None:
+    """What was rendered so far was a draft: its styles are not the page's."""
+    g.pop("style_hashes", None)
 
 
 @lru_cache(maxsize=512)
