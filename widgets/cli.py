@@ -324,6 +324,7 @@ def web(tied: bool) -> None:
         threads=settings.web_threads,
         request_seconds=settings.request_seconds,
         headers=common_headers(settings.is_https),
+        lang=settings.language,
         tied=tied,
     ).run()
 

@@ -192,6 +192,17 @@ def test_what_is_not_http_is_refused_and_nobody_is_named(program: Start, garbage
     assert "127.0.0.1" not in served.log.read_text()
 
 
+def test_what_is_not_http_is_refused_in_the_networks_language(program: Start) -> None:
+    served = program("web", LANGUAGE="ar").ready()
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = connection.makefile("rb").read().decode()
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert '<html lang="ar" dir="rtl">' in answer
+    assert "<h1>لم نتمكن من قراءة هذا</h1>" in answer
+
+
 def test_who_sends_half_a_request_is_cut_off_and_the_others_are_served(program: Start) -> None:
     served = program("web", WEB_WORKERS=1, WEB_THREADS=2, REQUEST_SECONDS=1).ready()
     held = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(2)]

@@ -4,13 +4,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from tests.conftest import Databases
+from widgets import newsletters
+from widgets.languages import LANGUAGES
 from widgets.models import Base, Database, Newsletter
-from widgets.models.database import DatabaseIsBehind
+from widgets.models.database import DatabaseIsBehind, _alembic
 from widgets.models.fact import content_changed, content_version
 from widgets.service import Service
 
@@ -41,6 +44,42 @@ def test_a_database_of_another_version_is_refused_with_what_to_do(databases: Dat
     database = Database(databases.empty())
     with pytest.raises(DatabaseIsBehind, match="run `undersigned upgrade`"):
         database.check()
+    database.close()
+
+
+def at_version(databases: Databases, revision: str) -> Database:
+    """A database as an earlier version of the program left it."""
+    database = Database(databases.empty())
+    with database.engine.begin() as connection:
+        command.upgrade(_alembic(connection), revision)
+    return database
+
+
+def test_the_first_newsletter_gets_its_words_in_every_language(databases: Databases) -> None:
+    database = at_version(databases, "0001")
+    database.upgrade()
+    with database.reading() as session:
+        for lang in LANGUAGES:
+            shown = newsletters.form(session, "weekly", lang)
+            assert shown.lang == lang
+            assert shown.title
+            assert shown.name in shown.consent_text
+        assert newsletters.form(session, "weekly").lang == "en"
+    database.close()
+
+
+def test_a_networks_own_words_for_its_newsletter_stay_and_get_none_beside_them(
+    databases: Databases,
+) -> None:
+    database = at_version(databases, "0001")
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE newsletters SET lang = 'de', title = 'Die Woche'"))
+        connection.execute(text("UPDATE consent_texts SET lang = 'de'"))
+    database.upgrade()
+    with database.reading() as session:
+        shown = newsletters.form(session, "weekly", "fr", "en")
+        assert (shown.lang, shown.title, shown.name) == ("de", "Die Woche", "the weekly update")
+        assert shown.consent_text_id == 1
     database.close()
 
 

@@ -15,7 +15,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from widgets.languages import SOURCE, gettext, speaking
 from widgets.supervisor import when_parent_ends
+from widgets.text import direction
+from widgets.web.errors import WORDS
 
 TO_READ = 6  # times as long as a client may take to send, it may take in all
 MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes a file of its own in it)
@@ -35,15 +38,15 @@ REFUSAL_POLICY = (
     "frame-ancestors 'none'"
 )
 REFUSAL = """<!doctype html>
-<html lang="en">
+<html lang="{lang}" dir="{dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>{phrase}</title>
+<title>{title}</title>
 </head>
 <body>
-<h1>We could not answer this</h1>
-<p>{phrase}. Please go back and try again.</p>
+<h1>{title}</h1>
+<p>{text}</p>
 </body>
 </html>
 """
@@ -55,6 +58,7 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
 
     request_seconds = 20.0
     headers: ClassVar[dict[str, str]] = {}
+    lang = SOURCE
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answers what is no valid request in our own way: gunicorn would log who sent it, and
@@ -65,7 +69,10 @@ class ImpatientWorker(ThreadWorker):  # type: ignore[misc]
         )
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.error("a request failed outside the application", exc_info=exc)
-        body = REFUSAL.format(phrase=status.phrase).encode()
+        with speaking(self.lang):
+            title, text = map(gettext, WORDS[500 if status == 500 else 400])
+        words = REFUSAL.format(lang=self.lang, dir=direction(self.lang), title=title, text=text)
+        body = words.encode()
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Length": str(len(body)),
@@ -106,7 +113,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     """Serves what `load` returns, made anew in each worker process.
 
     request_seconds: in which a client must have sent its request. headers: of answers that the
-    application doesn't give.
+    application doesn't give, and lang their language.
     tied: stop when standard input ends, that is when the process that started us is gone,
     however it went.
     """
@@ -120,10 +127,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         threads: int,
         request_seconds: float = ImpatientWorker.request_seconds,
         headers: dict[str, str] | None = None,
+        lang: str = SOURCE,
         tied: bool = False,
     ) -> None:
         self._make = make
-        own = {"request_seconds": request_seconds, "headers": headers or {}}
+        own = {"request_seconds": request_seconds, "headers": headers or {}, "lang": lang}
         worker = type("Worker", (ImpatientWorker,), own)
         self._options: dict[str, Any] = {
             "bind": [bind],
