@@ -78,7 +78,7 @@ FOCUS = """() => {
                 box.top - reach < limit.top - spare || box.bottom + reach > limit.bottom + spare;
     }
   return {
-    name: (one.labels?.length ? one.labels[0] : one).textContent.trim(),
+    name: (one.labels?.length ? one.labels[0] : one).textContent.replaceAll("\u00ad", "").trim(),
     tag: one.tagName,
     outline: style.outlineStyle === "none" ? 0 : width,
     colour: style.outlineColor,

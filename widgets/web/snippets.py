@@ -155,7 +155,7 @@ NETWORK_WIDGETS = (
 @blueprint.get("/statements/<slug:slug>/embed")
 def of_statement(slug: str) -> Response:
     """The snippets of one statement, and of what isn't about one."""
-    wanted = statement_languages(request.args.get("language", "").strip() or languages.spoken())
+    wanted = statement_languages(request.args.get("language", "").strip())
     with service().database.reading() as session:
         shown = statements.standing(session, slug, wanted)
         others = _of_network(session)
