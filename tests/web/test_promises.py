@@ -355,6 +355,23 @@ def test_every_widget_can_be_embedded_by_its_address(
             assert f'src="http://127.0.0.1:8000{path.partition("?")[0]}' in told["html"]
 
 
+def test_whatever_may_be_kept_can_be_asked_for_again(
+    client: FlaskClient, answers: list[tuple[str, TestResponse]]
+) -> None:
+    asked = 0
+    for name, answer in answers:
+        method, path = name.split()[:2]
+        kept = "public" in answer.headers["Cache-Control"] and answer.status_code == 200
+        if method != "GET" or not kept:
+            assert kept or answer.headers["Cache-Control"].startswith(("no-store", "public")), name
+            continue
+        asked += 1
+        again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b""), name
+        assert again.headers["Cache-Control"] == answer.headers["Cache-Control"], name
+    assert asked > 15  # each widget and each public page
+
+
 def test_over_https_browsers_are_asked_to_stay_there(
     make_app: Callable[[Settings], Flask], make_settings: Callable[..., Settings]
 ) -> None:
