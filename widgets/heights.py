@@ -388,12 +388,14 @@ class _Layout:
         return max(1, int((width + 32) // (240 + 32)))
 
     def rows(self, names: Node, width: float, face: _Face) -> Iterator[float]:
-        """The heights of rows of names, each a little higher than it must be: more can join."""
+        """The heights of rows of names, each a little higher than it must be, so that more can
+        join; but for a list that has grown into pages."""
+        room = 7 if "long" in self.kind else 12
         columns = self.columns(width)
         column = (width - 32 * (columns - 1)) / columns
         items = names.elements()
         for start in range(0, len(items), columns):
-            yield 12 + max(
+            yield room + max(
                 self._lines(item.children, item, column, self._face(item, face))
                 * self._face(item, face).line
                 for item in items[start : start + columns]

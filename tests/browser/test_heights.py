@@ -41,7 +41,7 @@ main, .card main, .words, .ask .words, .list .words { display: block !important 
 .full .picture img { max-height: 560px !important }
 .lede, .flow, .fit, .spare, .list .note { columns: auto !important }
 .fit .names { height: auto !important; grid-auto-rows: auto !important }
-.names li { padding: 5.5px 0 !important }"""
+body:not(.long) .names li { padding: 5.5px 0 !important }"""
 HEIGHT = "document.body.getBoundingClientRect().height"
 
 # What is wrong with how a widget fills its frame; see what_is_wrong.

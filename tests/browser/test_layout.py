@@ -298,7 +298,7 @@ FOOT = [
 ]
 ORDER = {
     "card": ["Read and share", NETWORK],
-    "full card": ["Its rules", "10 organisations", "See the names and share", NETWORK],
+    "full card": ["Its rules", "10 organisations", "Read and share", NETWORK],
     "list": [
         "Paper, Ink and Press",
         "Unión de Lectores y Lectoras de las Bibliotecas Populares del Sur Imaginario",

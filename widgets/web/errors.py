@@ -12,7 +12,7 @@ from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
 from widgets.statements import NoSuchStatement, Withdrawn
 from widgets.text import long_date
-from widgets.web import parameters, rendering
+from widgets.web import cache, parameters, rendering
 
 log = logging.getLogger("undersigned.web")
 
@@ -74,7 +74,7 @@ def install(app: Flask) -> None:
         rendering.speak_to_one_reader()
         statement = error.statement
         assert statement.withdrawn_on
-        return page(
+        gone = page(
             410,
             title=gettext("This statement was withdrawn"),
             text=gettext(
@@ -83,6 +83,8 @@ def install(app: Flask) -> None:
                 date=long_date(statement.withdrawn_on, spoken()),
             ),
         )
+        # it stays embedded on many sites: a frame that says so is kept like the card it was
+        return cache.keep(gone) if rendering.is_framed() else gone
 
 
 def page(

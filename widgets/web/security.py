@@ -46,7 +46,7 @@ def install(app: Flask, service: Service) -> None:
         framed = request.path.startswith("/embed/")
         headers = response.headers
         headers.setdefault("Content-Security-Policy", _policy(settings, framed))
-        headers.update(common_headers(settings.is_https))
+        headers.update(common_headers(settings.is_https and not came_in_clear()))
         headers.setdefault("Cache-Control", "no-store")
         shared = framed or request.path.startswith("/pictures/")
         headers.setdefault(

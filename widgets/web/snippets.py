@@ -70,12 +70,12 @@ class Snippet:
         url = service().settings.url
         return str(
             Markup(
-                '<div style="container-type:inline-size;position:relative">\n'
-                '<blockquote style="position:absolute;margin:24px">'
+                '<div style="container-type:inline-size;display:grid">\n'
+                '<blockquote style="grid-area:1/1;margin:24px">'
                 '<a href="{link}" tabindex="-1">{title}</a></blockquote>\n'
                 '<iframe src="{src}" title="{title}" height="{height}" '
                 'loading="lazy" referrerpolicy="no-referrer" sandbox="{sandbox}" '
-                'style="position:relative;display:block;box-sizing:border-box;border:0;width:100%;'
+                'style="grid-area:1/1;box-sizing:border-box;border:0;width:100%;'
                 'height:{css}"></iframe>\n'
                 "</div>"
             ).format(
@@ -199,7 +199,9 @@ def _builder(choices: list[Choice], shown: Shown | None) -> Response:
         name = languages.gettext(chosen.name)
         if shown and chosen.titled:
             name = languages.gettext("%(what)s: %(title)s", what=name, title=shown.title)
-    link = f"/statements/{slug}" if shown else "/"
+    # what a reader without the frame is led to: the statement, the form or the post itself, or all
+    itself = chosen.path.startswith((FORM, POSTS))
+    link = f"/statements/{slug}" if chosen.titled else chosen.path if itself else "/"
     html = render_template(
         "pages/embed.html",
         action=request.path,
