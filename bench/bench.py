@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.actors import Program, Reader, Relay, free_port, wait_until  # noqa: E402
 from tests.samples import publish, statement_file  # noqa: E402
-from widgets import heights, newsletters, records  # noqa: E402
+from widgets import heights, layout, newsletters, records  # noqa: E402
 from widgets import settings as setting_values  # noqa: E402
 from widgets.addresses import parse  # noqa: E402
 from widgets.service import Service, open_service  # noqa: E402
@@ -159,7 +159,7 @@ def computing_heights(served: Program) -> None:
     rows = []
     for name in ("card, full", "signatory list", f"list of {MANY:,} names", "newsletter form"):
         html = Reader(served.url).open(WIDGETS[name]).html
-        read = timed(lambda html=html: heights.tree(html))
+        read = timed(lambda html=html: layout.tree(html))
         once = timed(lambda html=html: heights.natural(html, 600))
         every = timed(lambda html=html: (heights.forget(), heights.of(html)))
         made = heights.of(html)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets import heights
+from widgets import heights, layout
 from widgets.heights import Height, Piece
 
 FORM = """<!doctype html><html lang="en"><head><title>T</title></head><body class="form ask"><main>
@@ -27,7 +27,7 @@ def test_a_page_is_the_sum_of_its_boxes() -> None:
 def test_a_quotation_is_known_by_its_place_and_not_by_its_words() -> None:
     page = """<body class="card full"><main><div class="words"><div class="flow"><div class="text">
     <p>Open it.</p><blockquote class="pull"><p>Open it.</p></blockquote></div></div></div></main>"""
-    text = heights.tree(page).first("text")
+    text = layout.tree(page).first("text")
     assert text is not None
     first, pull = text.elements()
     assert first is not pull.elements()[0]

@@ -1,438 +1,22 @@
 """How high a widget is at every width, so that the frame around it needs no script to fit.
 
-A page of ours is laid out here as browsers lay it out: the same boxes as in
-the sheets of templates/embeds, filled with text that is set by widgets.typesetting. The tests hold
-the result against Chromium and Firefox. All lengths are CSS pixels at the usual text size.
+Computed from the page's own HTML (widgets.layout) or, for a widget that fills whatever frame it is
+given, fixed by its kind; and written as a CSS length by the width of the container.
 """
 
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from html.parser import HTMLParser
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil, inf
 from typing import Any, TypeVar, cast
 
-from widgets import typesetting
-from widgets.typesetting import Paragraph, Run
+from widgets.layout import MEDIUM, WIDE, Face, Layout, Node, tree
 
 Computed = TypeVar("Computed")
 NARROWEST, WIDEST = 240, 1200
-MEDIUM, WIDE = 480, 896  # where the sheet changes (its media queries)
 LAYOUT_CHANGES = (MEDIUM, 578, 850, WIDE, 1122)  # and where there is a column of names more
-MEASURE = 608  # of running text: 38rem
-STACKED = ("km", "my")  # languages whose letters are stacked, and whose lines are further apart
-
-_VOID = {"br", "hr", "img", "input", "link", "meta", "source"}
-_OUT_OF_FLOW = {"leave-empty", "open"}
-_INLINE = {"a", "b", "bdi", "code", "em", "i", "span", "strong", "time"}
-
-
-@dataclass(eq=False)
-class Node:
-    """An element. lang: its own or the one around it."""
-
-    tag: str
-    classes: frozenset[str] = frozenset()
-    lang: str = "en"
-    hidden: bool = False
-    children: list["Node | str"] = field(default_factory=list)
-    # laid out again and again at other widths: what was shaped is kept
-    shaped: dict[tuple[str, float], Paragraph] = field(default_factory=dict, repr=False)
-
-    def elements(self) -> list["Node"]:
-        return [child for child in self.children if isinstance(child, Node)]
-
-    def first(self, name: str) -> "Node | None":
-        """The first element below of this tag or class."""
-        for child in self.elements():
-            if child.tag == name or name in child.classes:
-                return child
-            if (found := child.first(name)) is not None:
-                return found
-        return None
-
-
-class _Reader(HTMLParser):
-    """Builds the tree of a page that we rendered ourselves and that is therefore well-formed."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.root = Node("root")
-        self._open = [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        node = Node(
-            tag,
-            frozenset((values.get("class") or "").split()),
-            values.get("lang") or self._open[-1].lang,
-            values.get("type") == "hidden",
-        )
-        self._open[-1].children.append(node)
-        if tag not in _VOID:
-            self._open.append(node)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in _VOID and len(self._open) > 1:
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        self._open[-1].children.append(data)
-
-
-def tree(html: str) -> Node:
-    """The body of a page of ours."""
-    reader = _Reader()
-    reader.feed(html)
-    body = reader.root.first("body")
-    assert body is not None, "no page of ours is without a body"
-    return body
-
-
-@dataclass(frozen=True)
-class _Face:
-    """How text in an element is set."""
-
-    font: str = typesetting.SANS
-    size: float = 16
-    line: float = 24
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """A page at one width."""
-
-    body: Node
-    width: float
-
-    @property
-    def medium(self) -> bool:
-        return self.width >= MEDIUM
-
-    @property
-    def side(self) -> float:
-        return 32 if self.medium else 20
-
-    @property
-    def kind(self) -> frozenset[str]:
-        return self.body.classes
-
-    def height(self) -> float:
-        """Of the whole page, borders included, where nothing has to give way."""
-        main, footer = self.body.first("main"), self.body.first("footer")
-        total = 4.0 + 1
-        for part in self.body.elements():
-            if "insecure" in part.classes:
-                total += sum(self._block(part, self.body, 0, self.width - 2, _Face()))
-        for part in main.elements() if main else []:
-            total += self._picture(part) if part.tag == "figure" else self._words(part)
-        return total + (self._footer(footer) if footer else 0)
-
-    def pictures(self) -> float:
-        """What of the height is pictures, which grow with the width."""
-        main = self.body.first("main")
-        return (
-            sum(self._picture(one) for one in main.elements() if one.tag == "figure") if main else 0
-        )
-
-    def _picture(self, figure: Node) -> float:
-        image = min(self.width * 0.5625, 560 if "full" in self.kind else 360)
-        return image + (20 if figure.first("figcaption") else 0)
-
-    def _words(self, words: Node) -> float:
-        room = self.width - 2
-        if "full" in self.kind and self.width >= WIDE:
-            room = min(room, 736)
-        top = bottom = 28 if self.medium else 20
-        if "full" in self.kind:
-            bottom = 32
-        total = float(top + bottom)
-        for child in self._seen(words):  # in a flex column, no margins meet
-            above, height, below = self._block(child, words, 0, room - 2 * self.side, _Face())
-            total += above + height + below
-        return total
-
-    def _footer(self, footer: Node) -> float:
-        face = self._face(footer, _Face())
-        return 1 + 28 + self._wrapped(footer, self.width - 2 - 2 * self.side, face, 24, 4)
-
-    def _seen(self, node: Node) -> list[Node]:
-        return [
-            child
-            for child in node.elements()
-            if not child.hidden and not child.classes & _OUT_OF_FLOW
-        ]
-
-    def _stack(self, node: Node, width: float, face: _Face) -> tuple[float, float, float]:
-        """Blocks below each other: the margin above them, their height, the margin below. Of two
-        margins that meet, the larger counts."""
-        first, total, margin = 0.0, 0.0, 0.0
-        for number, child in enumerate(self._seen(node)):
-            above, height, below = self._block(child, node, number, width, face)
-            if number == 0:
-                first = above
-            else:
-                total += max(margin, above)
-            total += height
-            margin = below
-        return first, total, margin
-
-    def _block(
-        self, node: Node, parent: Node, number: int, width: float, face: _Face
-    ) -> tuple[float, float, float]:
-        """A block of this width: margin above, height, margin below. Those of the blocks in it
-        count as its own where nothing lies between."""
-        above, below = self._margins(node, parent, number)
-        before, height, after = self._box(node, width, self._face(node, face))
-        return max(above, before), height, max(below, after)
-
-    def _box(self, node: Node, width: float, face: _Face) -> tuple[float, float, float]:
-        names = node.classes
-        if node.tag == "hr":
-            return 0, 1, 0
-        if "meta" in names:
-            return 0, 20 if "card" in self.kind else self._wrapped(node, width, face, 12, 0), 0
-        if "names" in names:
-            return 0, self._grid(node, width, face), 0
-        if "row" in names:
-            return 0, self._row(node, min(width, MEASURE)), 0
-        if "search" in names:
-            return 0, self._search(node, min(width, 512)), 0
-        if "turn" in names:
-            return 0, self._wrapped(node, width, face, 24, 8), 0
-        if "ways" in names:
-            return 0, self._wrapped(node, width, face, 24, 0), 0
-        if "jumps" in names:
-            return 0, self._jumps(node, width + 16, face), 0
-        top, beside, bottom = self._padding(node)
-        if node.tag in ("p", "ul", "ol") or node in self._in_text:
-            width = min(width, MEASURE)
-        width -= beside
-        blocks = [child for child in node.elements() if child.tag not in _INLINE | {"br"}]
-        if node.tag == "pre" or not blocks:
-            keep = node.tag == "pre"
-            height = self._lines(node.children, node, width, face, keep) * face.line
-            return 0, top + height + bottom, 0
-        own = 0.0
-        if any(isinstance(child, str) and child.strip() for child in node.children):
-            inline = [child for child in node.children if child not in blocks]
-            own = self._lines(inline, node, width, face) * face.line  # before the list within it
-        before, height, after = self._stack(node, width, face)
-        height += own
-        if own or top or "flow" in names:  # "flow": columns keep their margins in
-            height, before = height + before, 0
-        if bottom or "flow" in names:
-            height, after = height + after, 0
-        return before, top + height + bottom, after
-
-    @cached_property
-    def _in_text(self) -> list[Node]:
-        text = self.body.first("text")
-        return text.elements() if text else []
-
-    def _margins(self, node: Node, parent: Node, number: int) -> tuple[float, float]:
-        names = node.classes
-        if "pull" in names:
-            return (24, 8) if "text" in parent.classes else (16, 0)
-        if "text" in parent.classes:
-            return 16, 0
-        if parent.tag == "blockquote" and number:
-            return 12, 0
-        above = {
-            "endorsement": 24, "form": 20, "promise": 12, "lede": 12, "of": 4, "fit": 16,
-            "search": 16, "note": 16, "turn": 20, "ways": 16, "jumps": 16, "trial": 16,
-        }  # fmt: skip
-        below = {"meta": 8, "problem": 8, "label": 4}
-        if "search" in names:
-            return 16, 0
-        return (
-            max((above[name] for name in (*names, node.tag) if name in above), default=0),
-            max((below[name] for name in (*names, node.tag) if name in below), default=0),
-        )
-
-    def _padding(self, node: Node) -> tuple[float, float, float]:
-        """Padding and borders: above, on both sides together, below."""
-        names = node.classes
-        if "pull" in names:
-            return 0, 19, 0
-        if node.tag == "blockquote":
-            return 0, 17, 0
-        if node.tag in ("ul", "ol"):
-            return 0, 24, 0
-        if "endorsement" in names:
-            return 17, 0, 0
-        if "problem" in names:
-            return 0, 15, 0
-        if "trial" in names:
-            return 8, 24, 8
-        return 0, 0, 0
-
-    def _face(self, node: Node, face: _Face) -> _Face:
-        """How text in this element is set, by what is set around it."""
-        names, medium = node.classes, self.medium
-        font, size, line = face.font, face.size, face.line
-        if node.tag == "h1":
-            font = typesetting.SERIF_BOLD
-            size, line = (32, 36) if medium else (24, 28)
-            if "list" in self.kind:
-                size, line = (24, 28) if medium else (20, 24)
-        elif node.tag in ("h2", "h3", "h4"):
-            font = typesetting.SERIF_BOLD if node.tag == "h2" else typesetting.BOLD
-            size, line = 16, 24
-        elif "pull" in names:
-            font = typesetting.SERIF_ITALIC
-            size, line = (20, 28) if medium else (18, 26)
-        elif node.tag == "blockquote":
-            font, size, line = typesetting.SERIF, 18, 26
-        elif names & {"turn", "ways", "jumps"} or node.tag == "footer":
-            size, line = 14, 24
-        elif names & {"of", "note", "names"}:
-            size, line = 14, 20
-        elif names & {"meta", "promise", "trial"}:
-            size, line = 13, 20
-        elif node.tag == "label" or "problem" in names:
-            font, size, line = typesetting.BOLD, 14, 20
-        elif "endorsement" in names:
-            font = typesetting.BOLD
-        if node.lang.partition("-")[0] in STACKED:
-            heading = node.tag in ("h1", "h2", "h3", "h4")
-            text = node.tag in ("p", "li", "label", "button", "footer") or "meta" in names
-            line = size * 1.5 if heading else size * 1.75 if text else line
-        return _Face(font, size, line)
-
-    def _lines(
-        self,
-        children: list[Node | str],
-        owner: Node,
-        width: float,
-        face: _Face,
-        keep: bool = False,
-    ) -> int:
-        key = (face.font, face.size)
-        if key not in owner.shaped:
-            runs = list(_runs(children, face, keep))
-            if "pull" in owner.classes or (owner.tag == "p" and self._is_pull(owner)):
-                runs = [Run("“", face.font, face.size), *runs, Run("”", face.font, face.size)]
-            owner.shaped[key] = typesetting.paragraph(runs, owner.lang)
-        return owner.shaped[key].lines(width)
-
-    def _is_pull(self, paragraph: Node) -> bool:
-        return any(paragraph in pull.elements() for pull in self._pulls)
-
-    @cached_property
-    def _pulls(self) -> list[Node]:
-        pull = self.body.first("pull")
-        return [pull] if pull else []
-
-    def _width(self, node: Node, face: _Face) -> float:
-        """Of an element on one line."""
-        face = self._face(node, face)
-        key = (face.font, face.size)
-        if key not in node.shaped:
-            node.shaped[key] = typesetting.paragraph(_runs(node.children, face, False), node.lang)
-        return node.shaped[key].width
-
-    def _wrapped(
-        self, node: Node, width: float, face: _Face, between: float, below: float
-    ) -> float:
-        """Things beside each other that wrap to further rows (flex-wrap)."""
-        rows: list[float] = []
-        filled = 0.0
-        for child in _items(node):
-            own = self._width(child, face)
-            lines = max(1, self._lines(child.children, child, width, self._face(child, face)))
-            if rows and filled + between + own <= width - typesetting.NARROWER:
-                filled += between + own
-                rows[-1] = max(rows[-1], lines * face.line)
-            else:
-                rows.append(lines * face.line)
-                filled = own
-        return sum(rows) + below * max(0, len(rows) - 1)
-
-    def _row(self, row: Node, width: float) -> float:
-        """A field and its button: beside each other, or below."""
-        button = row.first("button")
-        if button is None or row.first("input") is None:
-            return 48
-        own = self._width(button, _Face(typesetting.BOLD)) + 50
-        fits = (136 if "code" in row.classes else 192) + 8 + own <= width
-        room = width - 50
-        lines = self._lines(
-            button.children, button, room, self._face(button, _Face(typesetting.BOLD))
-        )
-        tall = max(48.0, 18 + lines * 24)
-        return tall if fits else 48 + 8 + tall
-
-    def _search(self, form: Node, width: float) -> float:
-        label = form.first("label")
-        face = _Face()
-        above = self._block(label, form, 0, width, face)[1] - 4 + 8 if label else 0
-        button = form.first("button")
-        own = self._width(button, _Face()) + 50 if button else 0
-        return above + (48 if 160 + 8 + own <= width else 104)
-
-    def _jumps(self, letters: Node, width: float, face: _Face) -> float:
-        """First letters, each a target of its own, between two lines."""
-        rows, filled = 1, 0.0
-        for letter in letters.elements():
-            own = max(32, self._width(letter, face) + 16)
-            if filled and filled + own > width:
-                rows, filled = rows + 1, 0
-            filled += own
-        return 2 + rows * (face.line + 8)
-
-    def columns(self, width: float) -> int:
-        return max(1, int((width + 32) // (240 + 32)))
-
-    def rows(self, names: Node, width: float, face: _Face) -> Iterator[float]:
-        """The heights of rows of names, each a little higher than it must be, so that more can
-        join; but for a list that has grown into pages."""
-        room = 7 if "long" in self.kind else 12
-        columns = self.columns(width)
-        column = (width - 32 * (columns - 1)) / columns
-        items = names.elements()
-        for start in range(0, len(items), columns):
-            yield room + max(
-                self._lines(item.children, item, column, self._face(item, face))
-                * self._face(item, face).line
-                for item in items[start : start + columns]
-            )
-
-    def _grid(self, names: Node, width: float, face: _Face) -> float:
-        return sum(self.rows(names, width, face))
-
-
-def _items(node: Node) -> Iterator[Node]:
-    """What stands beside each other in it: the links to other languages one by one."""
-    for child in node.elements():
-        yield from child.elements() if "languages" in child.classes else [child]
-
-
-def _runs(children: list[Node | str], face: _Face, keep: bool) -> Iterator[Run]:
-    """The text of inline elements in their fonts. A line feed stands for a <br>."""
-    for child in children:
-        if isinstance(child, str):
-            text = child if keep else " ".join(child.replace("\n", " ").split(" "))
-            yield Run(text, typesetting.MONO if keep else face.font, face.size)
-        elif child.tag == "br":
-            yield Run("\n", face.font, face.size)
-        elif child.tag in _INLINE:
-            yield from _runs(child.children, _inline(child, face), keep)
-
-
-def _inline(node: Node, face: _Face) -> _Face:
-    serif = face.font.startswith("LiberationSerif")
-    font = face.font
-    if node.tag in ("strong", "b") or "label" in node.classes:
-        font = typesetting.SERIF_BOLD if serif else typesetting.BOLD
-    elif node.tag in ("em", "i"):
-        font = typesetting.SERIF_ITALIC if serif else typesetting.ITALIC
-    elif node.tag == "code":
-        font = typesetting.MONO
-    return _Face(font, face.size, face.line)
 
 
 @dataclass(frozen=True)
@@ -496,7 +80,7 @@ STORIES = Height((Piece(240, 610, 0), Piece(480, 645, 0), Piece(896, 450, 0)))
 
 def natural(html: str, width: float) -> float:
     """The height of a page of ours at a width, where nothing has to give way."""
-    return _Layout(tree(html), width).height()
+    return Layout(tree(html), width).height()
 
 
 def of(html: str) -> Height:
@@ -513,7 +97,7 @@ def at(html: str, width: float) -> int:
     body = tree(html)
     if (stable := _stable(body)) is not None:
         return stable.at(width)
-    return ceil(_Layout(body, min(max(width, NARROWEST), WIDEST)).height() - 0.001)
+    return ceil(Layout(body, min(max(width, NARROWEST), WIDEST)).height() - 0.001)
 
 
 def _stable(body: Node) -> Height | None:
@@ -571,7 +155,7 @@ def _heights(body: Node, step: int) -> list[float]:
     found: list[float] = []
     text = 0.0
     for width in range(NARROWEST, WIDEST + 1):
-        layout = _Layout(body, width)
+        layout = Layout(body, width)
         if width in widths:
             text = layout.height() - layout.pictures()
         found.append(text + layout.pictures())
@@ -675,10 +259,10 @@ BUCKETS = (240, 270, 300, 330, 370, 420, 480, 530, 578, 640, 720, 850, 896, 980,
 
 
 def _fitting(body: Node, names: Node, width: int) -> int:
-    layout = _Layout(body, width)
+    layout = Layout(body, width)
     inner = width - 2 - 2 * layout.side
-    face = layout._face(names, _Face())
-    rest = layout.height() - layout._grid(names, inner, face)
+    face = layout.face(names, Face())
+    rest = layout.height() - layout.grid(names, inner, face)
     columns = layout.columns(inner)
     room, fits = NAMES.at(width) - rest, 0
     for row in layout.rows(names, inner, face):
