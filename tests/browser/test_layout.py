@@ -128,11 +128,22 @@ def contrast(one: str, other: str) -> float:
 
 
 def tabbed_through(tab: Tab) -> list[dict[str, Any]]:
-    """What the Tab key reaches, in order; the insides of a frame count once."""
+    """What the Tab key reaches, in order; the insides of a frame count once.
+
+    A frame is in a process of its own: the focus gets there a while after the key was pressed.
+    """
     found: list[dict[str, Any]] = []
+    for frame in tab.locator("iframe").all():
+        frame.scroll_into_view_if_needed()  # until then a lazy one has nothing to focus
+    for frame in tab.frames:
+        frame.wait_for_load_state()
+    tab.evaluate("scrollTo(0, 0)")
     for _ in range(60):
         tab.keyboard.press("Tab")
         focus = tab.evaluate(FOCUS)
+        if focus is None and tab.locator("iframe").count():
+            tab.wait_for_timeout(500)
+            focus = tab.evaluate(FOCUS)
         if focus is None:
             return found
         if focus["tag"] != "IFRAME" or not found or found[-1]["tag"] != "IFRAME":
