@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont, features
 
-from widgets.lettering import FONTS, SERIF_BOLD, Line, levels, line, without_signs
+from widgets.faces import FONTS
+from widgets.lettering import SERIF_BOLD, Line, levels, line, without_signs
 
 ARABIC = "نطالب بفتح القاعة"
 

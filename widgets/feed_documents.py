@@ -24,7 +24,7 @@ import feedparser
 import nh3
 
 from widgets.statement_files import LANG
-from widgets.text import clean, has_substance, shortened
+from widgets.text import clean, has_substance, shortened, xml_only
 
 MOST_POSTS = 20
 LONGEST_TITLE = 300  # characters
@@ -46,7 +46,6 @@ _ENCODINGS = {
     "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
     "gbk", "gb2312", "gb18030", "big5", "euc_jp", "shift_jis", "euc_kr", "mac-roman",
 }  # fmt: skip
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION = re.compile(r"^\ufeff?\s*<\?xml\b[^>]{0,200}\?>")
 _BLOCKS = re.compile(
     r"<(?=/?(?:p|br|div|li|ul|ol|h[1-6]|tr|td|hr|pre|blockquote|figure|figcaption)\b)",
@@ -114,7 +113,7 @@ def _decoded(body: bytes, content_type: str) -> str:
             return body.decode(encoding, "replace")
     declared = re.match(rb"\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{1,40})", body)
     told = Message()
-    told["Content-Type"] = _NOT_XML.sub("", content_type)[:200].replace("\n", " ")
+    told["Content-Type"] = xml_only(content_type)[:200].replace("\n", " ")
     candidates = [
         declared[1].decode("ascii") if declared else "",
         told.get_content_charset("") or "",
@@ -189,7 +188,7 @@ def _json_date(value: object) -> datetime | None:
 
 
 def _read_xml(text: str, url: str, now: datetime) -> Document:
-    text = _NOT_XML.sub("", text)
+    text = xml_only(text)
     try:
         thinned = _Thinner().thin(text)
     except expat.ExpatError:

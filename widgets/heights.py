@@ -17,6 +17,11 @@ from widgets.layout import MEDIUM, WIDE, Face, Layout, Node, tree
 Computed = TypeVar("Computed")
 NARROWEST, WIDEST = 240, 1200
 LAYOUT_CHANGES = (MEDIUM, 578, 850, WIDE, 1122)  # and where there is a column of names more
+# Widths within which a list shows as many names at any of them.
+BUCKETS = (240, 270, 300, 330, 370, 420, 480, 530, 578, 640, 720, 850, 896, 980, 1060, 1122)
+MEAN_BLANK = 0.018  # of a height, over all widths
+LIGHT = 12_000  # characters of a page that is laid out at every width; heavier ones at fewer
+MOST_KEPT = 500  # heights of pages
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,6 @@ PICTURED_CARD = Height(
     (Piece(240, 604, 0.27), Piece(480, 712, 0.55), Piece(640, 800, 0), Piece(896, 420, 0))
 )
 PLAIN_CARD = Height((Piece(240, 420, -0.15), Piece(480, 364, 0), Piece(896, 340, 0)))
-
-
 NAMES = Height((Piece(240, 540, 0), Piece(480, 480, 0), Piece(896, 440, 0)))
 POSTS = Height((Piece(240, 520, -0.25), Piece(480, 440, 0), Piece(896, 380, 0)))
 STORIES = Height((Piece(240, 610, 0), Piece(480, 645, 0), Piece(896, 450, 0)))
@@ -115,8 +118,6 @@ def _stable(body: Node) -> Height | None:
     return None
 
 
-LIGHT = 12_000  # characters of a page that is laid out at every width; heavier ones at fewer
-MOST_KEPT = 500
 _computed: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
 _computing = threading.Lock()
 
@@ -160,9 +161,6 @@ def _heights(body: Node, step: int) -> list[float]:
             text = layout.height() - layout.pictures()
         found.append(text + layout.pictures())
     return found
-
-
-MEAN_BLANK = 0.018  # of a height, over all widths
 
 
 def _mean_blank(fitted: Height, heights: list[float]) -> float:
@@ -252,10 +250,6 @@ def _fitting_names(body: Node) -> Fitting:
             starts.append(start)
             counts.append(fits)
     return Fitting(tuple(starts), tuple(counts))
-
-
-# Within each, as many names fit at any width; columns begin at 578, 850 and 1122.
-BUCKETS = (240, 270, 300, 330, 370, 420, 480, 530, 578, 640, 720, 850, 896, 980, 1060, 1122)
 
 
 def _fitting(body: Node, names: Node, width: int) -> int:

@@ -41,6 +41,11 @@ def file(folder: Path, digest: str, width: int, suffix: str) -> Path:
     return folder / "pictures" / f"{digest}-{width}.{suffix}"
 
 
+def scaled_height(width: int, height: int, to: int) -> int:
+    """How high a picture of this width and height is at another width. All in pixels."""
+    return max(1, round(height * to / width))
+
+
 def remove(folder: Path, digest: str) -> None:
     """Deletes every file of a picture."""
     for path in (folder / "pictures").glob(f"{digest}-*"):
@@ -64,7 +69,7 @@ def store(folder: Path, data: bytes) -> StoredImage:
     if picture.height * widths[-1] / picture.width > TALLEST:
         raise BadImage("it is far too tall for its width")
     for width in widths:
-        height = max(1, round(picture.height * width / picture.width))
+        height = scaled_height(picture.width, picture.height, width)
         scaled: Image.Image | None = None
         for suffix in SUFFIXES:
             path = file(folder, digest, width, suffix)
@@ -72,9 +77,7 @@ def store(folder: Path, data: bytes) -> StoredImage:
                 scaled = scaled or picture.resize((width, height), Image.Resampling.LANCZOS)
                 _write(path, _encoded(scaled, suffix))
     largest = widths[-1]
-    return StoredImage(
-        digest, largest, max(1, round(picture.height * largest / picture.width)), widths
-    )
+    return StoredImage(digest, largest, scaled_height(*picture.size, largest), widths)
 
 
 def _opened(data: bytes) -> Image.Image:

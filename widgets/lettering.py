@@ -7,14 +7,13 @@ FriBiDi, which a small server often hasn't.)
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 
 import uharfbuzz as hb
 from PIL import Image
 
-FONTS = Path(__file__).parent / "fonts"
+from widgets.faces import has, opened
+
 SERIF_BOLD = ("LiberationSerif-Bold", "NotoSansArabic-Bold", "NotoSansKhmer-Bold",
               "NotoSansMyanmar-Bold")  # fmt: skip
 SANS_BOLD = ("LiberationSans-Bold", *SERIF_BOLD[1:])
@@ -162,7 +161,7 @@ def _goes_along(character: str) -> bool:
 
 def _stays(character: str, font: str) -> bool:
     """Spaces, digits and signs stay in the font of what they follow, where it has them."""
-    return not character.isalpha() and _has(font, character)
+    return not character.isalpha() and has(font, character)
 
 
 def _can_be_left_out(character: str) -> bool:
@@ -170,23 +169,13 @@ def _can_be_left_out(character: str) -> bool:
 
 
 def _font_of(character: str, fonts: Sequence[str]) -> str | None:
-    return next((font for font in fonts if _has(font, character)), None)
-
-
-def _has(font: str, character: str) -> bool:
-    return _opened(font).get_nominal_glyph(ord(character)) is not None
-
-
-@cache
-def _opened(font: str) -> hb.Font:
-    """Its scale is that of the font's own units; nobody changes it."""
-    return hb.Font(hb.Face(hb.Blob.from_file_path(str(FONTS / f"{font}.ttf"))))
+    return next((font for font in fonts if has(font, character)), None)
 
 
 def _reach(font: str) -> tuple[float, float]:
-    opened = _opened(font)
-    extents = opened.get_font_extents("ltr")
-    return extents.ascender / opened.face.upem, -extents.descender / opened.face.upem
+    ours = opened(font)
+    extents = ours.get_font_extents("ltr")
+    return extents.ascender / ours.face.upem, -extents.descender / ours.face.upem
 
 
 def _shaped(run: Run) -> hb.Buffer:
@@ -194,19 +183,19 @@ def _shaped(run: Run) -> hb.Buffer:
     buffer.add_str(run.text)
     buffer.guess_segment_properties()
     buffer.direction = "rtl" if run.level % 2 else "ltr"
-    hb.shape(_opened(run.font), buffer)
+    hb.shape(opened(run.font), buffer)
     return buffer
 
 
 def _width(run: Run) -> float:
     """In ems."""
-    upem = _opened(run.font).face.upem
+    upem = opened(run.font).face.upem
     units: int = sum(one.x_advance for one in _shaped(run).glyph_positions)
     return units / int(upem)
 
 
 def _draw(run: Run, on: Image.Image, x: float, base: float, size: float, colour: str) -> None:
-    font = _opened(run.font)
+    font = opened(run.font)
     scale = size / font.face.upem
     buffer = _shaped(run)
     pen = hb.RasterDraw()

@@ -42,6 +42,7 @@ _TYPED_FOR_EACH_OTHER = str.maketrans({
     **dict.fromkeys("’‘‛ʼʻ`´′", "'"), **dict.fromkeys("“”„‟«»", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
 })  # fmt: skip
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _QUOTE_MARKS = "\"'“”„‟«»‹›‘’‚「」『』"
 _RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"}
 _DIGITS = {
@@ -112,6 +113,15 @@ def fold(text: str) -> str:
     digits = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in folded)
     # Khmer: TA and DA look the same where they stand below another consonant.
     return digits.replace("\u17d2\u178a", "\u17d2\u178f")
+
+
+def xml_only(text: str) -> str:
+    """Without the characters that XML 1.0 can't hold in any way.
+
+    >>> xml_only("a\\x00b\\x0bc\\uffff")
+    'abc'
+    """
+    return _NOT_XML.sub("", text)
 
 
 def has_substance(text: str) -> bool:

@@ -9,21 +9,21 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 
 import uharfbuzz as hb
 from icu4py.breakers import CharacterBreaker, LineBreaker
 
-FONTS = Path(__file__).parent / "fonts"
+from widgets.faces import has, opened
+
 NARROWER = 0.05  # px: browsers round to a 60th or a 64th
 MONOSPACED = 0.6001  # of an em, for each letter of Courier New and its kin
 SANS, BOLD, ITALIC = "LiberationSans-Regular", "LiberationSans-Bold", "LiberationSans-Italic"
 SERIF, SERIF_BOLD = "LiberationSerif-Regular", "LiberationSerif-Bold"
 SERIF_ITALIC = "LiberationSerif-Italic"
 MONO = "mono"
-_SCRIPTS = {"Arab": "NotoSansArabic", "Khmr": "NotoSansKhmer", "Mymr": "NotoSansMyanmar"}
+_OTHER_SCRIPTS = ("NotoSansArabic", "NotoSansKhmer", "NotoSansMyanmar")
 _NOTHING = {"kern": False}
 
 
@@ -131,7 +131,7 @@ def _clusters(text: str, face: str) -> dict[int, float]:
         return {i: _guess(c) for i, c in enumerate(text)}
     if face == MONO:
         return dict.fromkeys(range(len(text)), MONOSPACED)
-    font = _font(face)
+    font = opened(face)
     buffer = hb.Buffer()
     buffer.add_str(text)
     buffer.guess_segment_properties()
@@ -166,18 +166,10 @@ def _faces(text: str, font: str) -> list[tuple[str, str]]:
     ]
 
 
-@lru_cache(maxsize=20_000)
 def _face_of(character: str, font: str) -> str:
     weight = "Bold" if "Bold" in font else "Regular"
-    for face in (font, *(f"{name}-{weight}" for name in _SCRIPTS.values())):
-        if _font(face).get_nominal_glyph(ord(character)) is not None:
-            return face
-    return ""
-
-
-@cache
-def _font(face: str) -> hb.Font:
-    return hb.Font(hb.Face(hb.Blob.from_file_path(str(FONTS / f"{face}.ttf"))))
+    faces = (font, *(f"{name}-{weight}" for name in _OTHER_SCRIPTS))
+    return next((face for face in faces if has(face, character)), "")
 
 
 def _joined(runs: Iterable[Run]) -> tuple[str, list[Run]]:

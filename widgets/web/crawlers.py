@@ -3,10 +3,10 @@
 from flask import Blueprint, Response, render_template
 
 from widgets import languages, share_pictures, signatories, statements
+from widgets.text import xml_only
 from widgets.web import cache, service, statement_languages
-from widgets.web.embeds import asked_look
 from widgets.web.metadata import share_words
-from widgets.web.syndication import xml_only
+from widgets.web.parameters import asked_look
 
 blueprint = Blueprint("crawlers", __name__)
 

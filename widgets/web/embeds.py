@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template
 
 from widgets import feeds, heights, newsletters, roll, signatories, statements
 from widgets.web import (
@@ -14,6 +14,7 @@ from widgets.web import (
     styles,
     text_languages,
 )
+from widgets.web.parameters import asked_look
 
 blueprint = Blueprint("embeds", __name__, url_prefix="/embed")
 MOST_IN_A_COMPACT_LIST = 60  # names; more fit no frame of its height
@@ -128,8 +129,3 @@ def posts(slug: str) -> Response:
         shown = feeds.shown(session, slug, datetime.now(UTC))
     html = render_template("embeds/posts.html", look=asked_look(), feed=shown)
     return cache.keep(make_response(html), seconds=shown.changes_in)
-
-
-def asked_look() -> parameters.Look:
-    """The look that this request asks for."""
-    return parameters.look(request.query_string.decode("latin-1"))

@@ -96,7 +96,7 @@ def page(
     folder = "embeds" if rendering.is_framed() else "pages"
     html = render_template(
         f"{folder}/error.html",
-        look=parameters.look(request.query_string.decode("latin-1")),
+        look=parameters.asked_look(),
         title=title or gettext(words[0]),
         text=text or gettext(words[1]),
         again=request.method == "POST" and code in (500, 503),

@@ -8,12 +8,12 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from flask import Flask
 
-from widgets import languages, share_pictures
+from widgets import images, languages, share_pictures
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.text import lede, thousands
 from widgets.web import service
-from widgets.web.rendering import statement_path
+from widgets.web.rendering import picture_url, statement_path
 
 LARGEST_PREVIEW = 1200  # pixels wide
 LONGEST_SUMMARY = 200  # characters
@@ -70,7 +70,7 @@ def preview(statement: Shown) -> Preview:
             statement.title,
         )
     width, height = preview_size(statement.image)
-    url = settings.url(f"/pictures/{statement.image.digest}-{width}.jpg")
+    url = settings.url(picture_url(statement.image, width, "jpg"))
     return Preview(url, "image/jpeg", width, height, statement.image_alt)
 
 
@@ -78,7 +78,7 @@ def preview_size(image: Image) -> tuple[int, int]:
     """Of the widest stored file that is no wider than LARGEST_PREVIEW, in pixels."""
     fitting = [width for width in image.widths if width <= LARGEST_PREVIEW]
     width = max(fitting, default=image.widths[0])
-    return width, max(1, round(image.height * width / image.width))
+    return width, images.scaled_height(image.width, image.height, width)
 
 
 def network_preview() -> Preview:

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from widgets import heights, statements
+from widgets import heights, images, statements
 from widgets.models import Image
 from widgets.text import long_date
 from widgets.web import parameters, rendering, service, snippets
@@ -30,7 +30,6 @@ LONGEST_URL = 2_000  # characters
 WIDEST_THUMBNAIL = 1200  # pixels, where no less is asked for
 CACHE_AGE = 86_400  # seconds; what can change within a frame is not in the answer
 OF_STATEMENTS = ("pages.statement", "embeds.statement", "embeds.signatory_list")
-LATEST = "/embed/statements/latest"
 PORTS = {"http": 80, "https": 443}
 
 
@@ -147,7 +146,7 @@ def _widget(ours: SplitResult) -> Widget:
         with service().database.reading() as session:
             image = statements.standing(session, values["slug"]).image
     if endpoint == "pages.index":
-        path = LATEST
+        path = snippets.LATEST
     elif endpoint == "pages.statement":
         path = url_for("embeds.statement", **values)
         if ours.fragment == "signatories":
@@ -162,7 +161,7 @@ def _widget(ours: SplitResult) -> Widget:
     if html is None:
         raise Refused(404, "There is nothing at this address that can be shown in a frame.")
     title = unescape(html.partition("<title>")[2].partition("</title>")[0])
-    if path == LATEST:  # the frame shows another tomorrow, and is still called the same
+    if path == snippets.LATEST:  # the frame shows another tomorrow, and is still called the same
         title = service().settings.network_name
     return Widget(path + query, title, html, image)
 
@@ -216,7 +215,7 @@ def _thumbnail(image: Image, limits: Limits) -> dict[str, str | int]:
     most_width = min(limits.width or WIDEST_THUMBNAIL, WIDEST_THUMBNAIL)
     most_height = limits.height or LARGEST
     for width in sorted(image.widths, reverse=True):
-        height = max(1, round(image.height * width / image.width))
+        height = images.scaled_height(image.width, image.height, width)
         if width <= most_width and height <= most_height:
             return {
                 "thumbnail_url": service().settings.url(rendering.picture_url(image, width, "jpg")),

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, se
 
 from widgets import images, newsletters, roll, signatories, statements
 from widgets.web import cache, service, statement_languages
-from widgets.web.embeds import asked_look
+from widgets.web.parameters import asked_look
 
 blueprint = Blueprint("pages", __name__)
 

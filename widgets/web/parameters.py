@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
+from flask import request
+
 from widgets.members import LONGEST_SLUG
 from widgets.roll import NOWHERE
 from widgets.statement_files import LANG, SLUG
@@ -64,6 +66,11 @@ class Look:
     def frame_query(self) -> str:
         """What goes along from page to page within a frame."""
         return Look(theme=self.theme, accent=self.accent, lang=self.lang, site=self.site).query()
+
+
+def asked_look() -> Look:
+    """The look that this request asks for."""
+    return look(request.query_string.decode("latin-1"))
 
 
 def normal(query: str) -> tuple[tuple[str, str], ...]:

@@ -85,7 +85,7 @@ def language_of_reader(signed_up_in: str | None = None, *, for_one_reader: bool 
     for everybody, by their address, so nothing else may decide about them; pages behind signed
     links, and errors on pages of our own, are for one reader.
     """
-    tags: list[str | None] = [asked_lang()]
+    tags: list[str | None] = [parameters.asked_look().lang]
     if for_one_reader:
         wished = request.accept_languages
         tags += [signed_up_in, *(tag for tag, quality in wished if quality > 0)]
@@ -96,11 +96,6 @@ def speak_to_one_reader() -> None:
     """For an answer that no cache keeps; what is said in a frame stays as it is."""
     if not is_framed():
         languages.speak(language_of_reader())
-
-
-def asked_lang() -> str:
-    """The language tag that the address asks for; empty where there is none, or no such thing."""
-    return parameters.look(request.query_string.decode("latin-1")).lang
 
 
 def _is_behind_a_signed_link() -> bool:
@@ -144,7 +139,7 @@ def _long_date(_: Context, day: date) -> str:
 
 def this_page() -> str:
     """This page again, in the language that was asked for."""
-    return request.path + Look(lang=asked_lang()).query()
+    return request.path + Look(lang=parameters.asked_look().lang).query()
 
 
 def other_languages() -> list[tuple[str, str]]:
@@ -179,7 +174,7 @@ def page_style() -> Any:
 def frame_height(path: str) -> str:
     """The height of a frame of ours around the widget at a path, as a CSS length."""
     made = snippets.snippet(path, "", "/")
-    return made.height.css() if made else "0px"
+    return made.height.css() if made else "auto"
 
 
 def picture_url(image: Image, width: int, suffix: str) -> str:

@@ -17,8 +17,8 @@ from widgets.links import BadLink, ExpiredLink
 from widgets.models import Newsletter, NewsletterText
 from widgets.newsletters import Answer
 from widgets.web import newsletter_limits, service, text_languages
-from widgets.web.embeds import asked_look
 from widgets.web.forms import SignUpForm
+from widgets.web.parameters import asked_look
 from widgets.web.rendering import language_of_reader, this_page
 from widgets.web.security import client_limit, is_foreign_post
 

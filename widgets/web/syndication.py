@@ -1,7 +1,6 @@
 """The statements as feeds and as data, for feed readers and for whoever builds on them."""
 
 import json
-import re
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,16 +9,15 @@ from flask import Blueprint, Response, render_template
 
 from widgets import images, languages, signatories, statements
 from widgets.statements import NoSuchStatement, Shown, Withdrawn
-from widgets.text import blocks
+from widgets.text import blocks, xml_only
 from widgets.web import cache, service, statement_languages
-from widgets.web.embeds import asked_look
 from widgets.web.metadata import preview_size, statement_url, summary
-from widgets.web.rendering import with_lang
+from widgets.web.parameters import asked_look
+from widgets.web.rendering import picture_url, with_lang
 
 blueprint = Blueprint("syndication", __name__)
 
 NEWEST = 30  # statements in a feed
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @blueprint.get("/feed.atom")
@@ -122,20 +120,11 @@ def picture(statement: Shown) -> dict[str, Any] | None:
     width, height = preview_size(image)
     path = images.file(settings.instance_path, image.digest, width, "jpg")
     return {
-        "url": settings.url(f"/pictures/{image.digest}-{width}.jpg"),
+        "url": settings.url(picture_url(image, width, "jpg")),
         "width": width,
         "height": height,
         "length": path.stat().st_size if path.is_file() else None,
     }
-
-
-def xml_only(text: str) -> str:
-    """Without the characters that XML 1.0 can't hold in any way.
-
-    >>> xml_only("a\\x00b\\x0bc\\uffff")
-    'abc'
-    """
-    return _NOT_XML.sub("", text)
 
 
 def _item(statement: Shown, count: int) -> dict[str, Any]:
