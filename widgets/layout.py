@@ -15,6 +15,7 @@ from widgets.typesetting import Paragraph, Run
 
 MEDIUM, WIDE = 480, 896  # where the sheets change (their media queries)
 MEASURE = 608  # of running text: 38rem
+GROUPS = 704  # of a list by country: 44rem
 STACKED = ("km", "my")  # languages whose letters are stacked, and whose lines are further apart
 
 _VOID = {"br", "hr", "img", "input", "link", "meta", "source"}
@@ -24,12 +25,13 @@ _INLINE = {"a", "b", "bdi", "code", "em", "i", "span", "strong", "time"}
 
 @dataclass(eq=False)
 class Node:
-    """An element. lang: its own or the one around it."""
+    """An element. lang: its own or the one around it. is_open: of a details element."""
 
     tag: str
     classes: frozenset[str] = frozenset()
     lang: str = "en"
     hidden: bool = False
+    is_open: bool = False
     children: list["Node | str"] = field(default_factory=list)
     # laid out again and again at other widths: what was shaped is kept
     shaped: dict[tuple[str, float], Paragraph] = field(default_factory=dict, repr=False)
@@ -62,6 +64,7 @@ class _Reader(HTMLParser):
             frozenset((values.get("class") or "").split()),
             values.get("lang") or self._open[-1].lang,
             values.get("type") == "hidden",
+            "open" in values,
         )
         self._open[-1].children.append(node)
         if tag not in _VOID:
@@ -199,6 +202,8 @@ class Layout:
             return 0, self._wrapped(node, width, face, 24, 0), 0
         if "jumps" in names:
             return 0, self._jumps(node, width + 16, face), 0
+        if "groups" in names:
+            return 0, self._groups(node, width), 0
         top, beside, bottom = self._padding(node)
         if node.tag in ("p", "ul", "ol") or node in self._in_text:
             width = min(width, MEASURE)
@@ -235,7 +240,7 @@ class Layout:
             return 12, 0
         above = {
             "endorsement": 24, "form": 20, "promise": 12, "lede": 12, "of": 4, "fit": 16,
-            "search": 16, "note": 16, "turn": 20, "ways": 16, "jumps": 16, "trial": 16,
+            "note": 16, "turn": 20, "ways": 16, "jumps": 16, "groups": 16, "trial": 16,
         }  # fmt: skip
         below = {"meta": 8, "problem": 8, "label": 4}
         if "search" in names:
@@ -373,6 +378,17 @@ class Layout:
                 rows, filled = rows + 1, 0
             filled += own
         return 2 + rows * (face.line + 8)
+
+    def _groups(self, groups: Node, width: float) -> float:
+        """Countries, each on a line of its own over a hairline; a closed one hides its names."""
+        total = 0.0
+        for group in groups.elements():
+            total += 40
+            names = group.first("names")
+            if names is not None and group.is_open:
+                face = self.face(names, Face())
+                total += self.grid(names, min(width, GROUPS) - 20, face) + 16
+        return total
 
     def columns(self, width: float) -> int:
         return max(1, int((width + 32) // (240 + 32)))
