@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import update
 
-from tests.samples import publish, statement_file
+from tests.samples import publish, statement_file, translation_file
 from widgets.languages import LANGUAGES
 from widgets.models import Statement
 from widgets.models.fact import content_changed
@@ -58,10 +58,7 @@ def test_the_sitemap_has_every_public_page_and_each_can_be_opened(
 def test_translations_are_in_the_sitemap_and_lead_to_each_other(
     client: FlaskClient, service: Service, tmp_path: Path
 ) -> None:
-    original = statement_file(tmp_path)
-    french = tmp_path / "river-gate.fr.md"
-    french.write_text('---\ntitle: "Rouvrez la salle"\n---\n\nLe texte.\n', encoding="utf-8")
-    publish(service, original, french)
+    publish(service, statement_file(tmp_path), translation_file(tmp_path, "fr"))
     listed = sitemap(client)
     expected = {
         "en": f"{BASE}/statements/river-gate",
@@ -72,6 +69,20 @@ def test_translations_are_in_the_sitemap_and_lead_to_each_other(
     for address in (expected["en"], expected["fr"]):
         links = {one.get("hreflang"): one.get("href") for one in listed[address].iter(LINK)}
         assert links == expected
+
+
+@pytest.mark.parametrize("path", ["/", "/privacy", "/secure-connection"])
+def test_pages_of_the_server_lead_to_each_other_in_every_language(
+    client: FlaskClient, path: str
+) -> None:
+    listed = sitemap(client)
+    addresses = {
+        tag: f"{BASE}{path}" + ("" if tag == "en" else f"?lang={tag}") for tag in LANGUAGES
+    }
+
+    for address in addresses.values():
+        links = {one.get("hreflang"): one.get("href") for one in listed[address].iter(LINK)}
+        assert links == {**addresses, "x-default": addresses["en"]}
 
 
 def test_no_slug_can_break_the_sitemap(

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from tests.samples import publish, statement_file
+from tests.samples import publish, statement_file, translation_file
 from widgets.models import Statement
 from widgets.models.fact import content_changed
 from widgets.service import Service
@@ -273,10 +273,7 @@ def test_any_site_may_fetch_it_and_ask_whether_it_changed(
 def test_translations_are_told_of_and_can_be_asked_for(
     client: FlaskClient, service: Service, tmp_path: Path
 ) -> None:
-    original = statement_file(tmp_path)
-    french = tmp_path / "river-gate.fr.md"
-    french.write_text('---\ntitle: "Rouvrez la salle"\n---\n\nLe texte.\n', encoding="utf-8")
-    publish(service, original, french)
+    publish(service, statement_file(tmp_path), translation_file(tmp_path, "fr"))
     (entry,) = feed(client).findall(f"{ATOM}entry")
     read = client.get("/statements/river-gate.json?lang=fr").json
 
