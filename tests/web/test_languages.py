@@ -7,6 +7,7 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from babel.support import NullTranslations
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
@@ -110,6 +111,60 @@ def test_english_that_was_forgotten_would_be_found() -> None:
     page = "<!doctype html><title>Erreur</title><h1>Check your inbox</h1><p>Error: Erreur</p>"
 
     assert sorted(english_left_over(page, "fr")) == ["Check your inbox", "Error: Erreur"]
+
+
+class Marked(NullTranslations):
+    """A language in which every word that was looked up stands in brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid2}⟧"
+
+    def pgettext(self, context: str, message: str) -> str:
+        return f"⟦{message}⟧"
+
+
+BRACKETED = re.compile("⟦[^⟦⟧]*⟧")
+WORD = re.compile("[A-Za-z]{3,}")
+
+
+def never_looked_up(page: str, known: set[str]) -> list[str]:
+    """Pieces of a page with a word in them that is neither in brackets nor known."""
+    found = []
+    for piece in said_in(page):
+        words = piece.replace("\u00ad", "")
+        while BRACKETED.search(words):  # one may stand in another
+            words = BRACKETED.sub(" ", words)
+        if any(word not in known for word in WORD.findall(words)):
+            found.append(piece)
+    return found
+
+
+@pytest.mark.parametrize("lang", ["ru"], indirect=True)
+def test_every_word_on_every_page_is_looked_up_in_the_catalogue(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(languages, "_words", lambda _: Marked())
+    written_by_others = " ".join(
+        path.read_text("utf-8") for path in tmp_path.rglob("*") if path.suffix in (".md", ".csv")
+    )
+    posts = (
+        "Circle of Lamp Keepers. The lamps of evening. "
+        "Every lamp along the quay was lit again last night."
+    )
+    names = " ".join(["IFLA", desk.service.settings.mail_from, *map(languages.own_name, LANGUAGES)])
+    known = set(WORD.findall(f"{written_by_others} {posts} {names}"))
+    # dates and countries are Babel's, and in Cyrillic letters
+    found = {name: never_looked_up(desk.state(name).html, known) for name in STATES}
+    assert {name: pieces for name, pieces in found.items() if pieces} == {}
+
+
+def test_words_that_were_never_looked_up_would_be_found() -> None:
+    page = "<!doctype html><title>⟦About ⟦us⟧⟧ Ferries</title><p>⟦Sent⟧ to you</p>"
+
+    assert never_looked_up(page, {"Ferries"}) == ["⟦Sent⟧ to you"]
 
 
 def test_every_widget_fits_the_first_round_trip_in_the_language(desk: Desk, lang: str) -> None:
