@@ -380,14 +380,18 @@ class Layout:
         return 2 + rows * (face.line + 8)
 
     def _groups(self, groups: Node, width: float) -> float:
-        """Countries, each on a line of its own over a hairline; a closed one hides its names."""
+        """Countries over hairlines, the number of names beside each; a closed one hides them."""
+        width = min(width, GROUPS) - 20
         total = 0.0
         for group in groups.elements():
-            total += 40
-            names = group.first("names")
+            heading, names = group.first("h2") or group, group.first("names")
+            count = heading.first("span")
+            country = [child for child in heading.children if child is not count]
+            face = Face(size=14)
+            room = width - 16 - (self._width(count, face) if count else 0)
+            total += 16 + self._lines(country, heading, room, face) * face.line
             if names is not None and group.is_open:
-                face = self.face(names, Face())
-                total += self.grid(names, min(width, GROUPS) - 20, face) + 16
+                total += self.grid(names, width, self.face(names, Face())) + 16
         return total
 
     def columns(self, width: float) -> int:

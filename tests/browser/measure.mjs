@@ -15,6 +15,8 @@ const browser = await puppeteer.launch({
 try {
   const page = await browser.newPage();
   for (const { url, css, script, sizes } of job.pages) {
+    // a frame has its size before its page is loaded
+    await page.setViewport({ width: sizes[0][0], height: sizes[0][1] });
     await page.goto(url, { waitUntil: "load" });
     // a sheet made by the test is none of the page's, and its policy has no say in it
     await page.evaluate((text) => {

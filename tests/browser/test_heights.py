@@ -115,7 +115,7 @@ class Served:
 
     def write(self, slug: str, text: str, names: list[str]) -> None:
         (self.folder / f"{slug}.md").write_text(text, "utf-8")
-        countries = cycle(("FR", "KH", "MM", ""))
+        countries = cycle(("FR", "GS", "VC", ""))  # two of them have long names
         rows = "".join(
             f'"{name}",{country}\n' for name, country in zip(names, countries, strict=False)
         )
@@ -165,6 +165,7 @@ MEASURED = {
     "35 names": LIST.format("latin"),
     "a page of 700 names": LIST.format("greek"),
     "their countries": LIST.format("greek") + "?group=country",
+    "found, by country": LIST.format("greek") + "?group=country&q=11",
     "newsletter form": FORM,
     "French form": f"{FORM}?lang=fr",
     "Russian form": f"{FORM}?lang=ru",
@@ -173,7 +174,7 @@ MEASURED = {
     "burmese form": f"{FORM}?lang=my",
 }
 
-LONG = ("a page of 700 names", "their countries")
+LONG = ("a page of 700 names", "their countries", "found, by country")
 
 
 @pytest.fixture(scope="module")
