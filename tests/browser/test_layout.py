@@ -133,18 +133,20 @@ def tabbed_through(tab: Tab) -> list[dict[str, Any]]:
     A frame is in a process of its own: the focus gets there a while after the key was pressed.
     """
     found: list[dict[str, Any]] = []
-    for frame in tab.locator("iframe").all():
+    frames = tab.locator("iframe").all()
+    for frame in frames:
         frame.scroll_into_view_if_needed()  # until then a lazy one has nothing to focus
-    for frame in tab.frames:
-        frame.wait_for_load_state()
+    for page in tab.frames:
+        page.wait_for_load_state()
     tab.evaluate("scrollTo(0, 0)")
     for _ in range(60):
         tab.keyboard.press("Tab")
-        focus = tab.evaluate(FOCUS)
-        if focus is None and tab.locator("iframe").count():
-            tab.wait_for_timeout(500)
+        for _ in range(1 + 20 * len(frames)):
             focus = tab.evaluate(FOCUS)
-        if focus is None:
+            if focus is not None:
+                break
+            tab.wait_for_timeout(50)
+        else:
             return found
         if focus["tag"] != "IFRAME" or not found or found[-1]["tag"] != "IFRAME":
             found.append(focus)
