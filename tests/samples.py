@@ -3,15 +3,16 @@
 import csv
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
 
-from widgets import statements
-from widgets.models import Feed, Post
+from widgets import signatories, statements
+from widgets.models import Feed, Post, Statement
 from widgets.models.fact import content_changed
 from widgets.service import Service
+from widgets.signatories import Name
 
 BODY = """The first paragraph is the lede.
 
@@ -76,6 +77,32 @@ def publish(service: Service, *paths: Path) -> None:
     statements.import_files(
         service.database, service.settings.instance_path, paths, datetime.now(UTC)
     )
+
+
+def endorsed(
+    service: Service,
+    names: Sequence[Name | str],
+    *,
+    slug: str = "river-gate",
+    lang: str = "en",
+) -> int:
+    """The id of a statement with these names under it."""
+    with service.database.writing() as session:
+        made = Statement(
+            slug=slug,
+            lang=lang,
+            title="Reopen the reading room",
+            published_on=date(2026, 3, 2),
+            topics=[],
+            countries=[],
+            body="Text.",
+            updated_at=datetime(2026, 3, 2, tzinfo=UTC),
+        )
+        session.add(made)
+        session.flush()
+        listed = [Name(name) if isinstance(name, str) else name for name in names]
+        signatories.replace(session, made.id, listed)
+        return made.id
 
 
 def follow(service: Service, slug: str, *, posts: int = 1, lang: str | None = None) -> None:

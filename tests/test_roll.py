@@ -1,14 +1,12 @@
 """The roll: names in the alphabet of whoever reads them, in pages, by country, found."""
 
 import random
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import event
 
+from tests.samples import endorsed
 from widgets import languages, roll, signatories
-from widgets.models import Statement
 from widgets.roll import NOWHERE, Page
 from widgets.service import Service
 from widgets.signatories import PAGE_BYTES, PER_PAGE, Name
@@ -22,26 +20,6 @@ FOUND = [
     Name("under_score"), Name("underscore"), Name("back\\slash"), Name("Straße 9"), Name("اتحاد"),
     Name("O'Neill; DROP TABLE"), Name("読書会"),
 ]  # fmt: skip
-
-
-def statement(service: Service, names: Sequence[Name | str], lang: str = "en") -> int:
-    """The id of a statement with these names under it."""
-    listed = [Name(name) if isinstance(name, str) else name for name in names]
-    with service.database.writing() as session:
-        made = Statement(
-            slug="river-gate",
-            lang=lang,
-            title="Reopen the reading room",
-            published_on=date(2026, 3, 2),
-            topics=[],
-            countries=[],
-            body="Text.",
-            updated_at=datetime(2026, 3, 2, tzinfo=UTC),
-        )
-        session.add(made)
-        session.flush()
-        signatories.replace(session, made.id, listed)
-        return made.id
 
 
 def page(service: Service, of: int, lang: str = "en", **asked: object) -> Page:
@@ -71,7 +49,7 @@ def filler(letter: str, how_many: int = PER_PAGE) -> list[str]:
 
 
 def test_a_list_of_one_page_keeps_the_order_that_somebody_chose(service: Service) -> None:
-    number = statement(service, MIXED)
+    number = endorsed(service, MIXED)
     assert shown(page(service, number)) == MIXED
     assert page(service, number).jumps == []
 
@@ -98,13 +76,13 @@ def test_a_longer_list_is_in_the_alphabet_of_the_reader(
     service: Service, lang: str, expected: list[str], kept_in: str
 ) -> None:
     """Whether by keys that are kept or by keys that are made for it, on either database."""
-    number = statement(service, [*MIXED, *filler("M")], kept_in)
+    number = endorsed(service, [*MIXED, *filler("M")], lang=kept_in)
     found = [name for name in whole(service, number, lang) if not name.startswith("Mm")]
     assert found == expected
 
 
 def test_names_that_sort_alike_keep_the_order_of_the_list(service: Service) -> None:
-    number = statement(service, [Name("PEN", "NO"), Name("PEN", "KE"), *filler("A")])
+    number = endorsed(service, [Name("PEN", "NO"), Name("PEN", "KE"), *filler("A")])
     with service.database.reading() as session:
         last = roll.page(session, number, "en", number=2)
     assert last.names[-2:] == [Name("PEN", "NO"), Name("PEN", "KE")]
@@ -115,7 +93,7 @@ def test_names_that_sort_alike_keep_the_order_of_the_list(service: Service) -> N
 
 def test_pages_join_without_a_seam(service: Service) -> None:
     names = filler("A", 2 * PER_PAGE + 1)
-    number = statement(service, names[::-1])
+    number = endorsed(service, names[::-1])
     pages = [page(service, number, number=one) for one in (1, 2, 3, 4)]
     assert [len(one.names) for one in pages] == [PER_PAGE, PER_PAGE, 1, 1]
     assert [one.number for one in pages] == [1, 2, 3, 3]
@@ -126,7 +104,7 @@ def test_pages_join_without_a_seam(service: Service) -> None:
 def test_long_names_make_pages_of_fewer(service: Service) -> None:
     draw = random.Random(3)
     names = ["".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(300)) for _ in range(100)]
-    number = statement(service, names)
+    number = endorsed(service, names)
     first = page(service, number)
     assert first.pages > 7
     assert 1 < len(first.names) < 15
@@ -136,7 +114,7 @@ def test_long_names_make_pages_of_fewer(service: Service) -> None:
 @pytest.mark.parametrize("added", ["Aa", "Mm 150 and a half", "Zz"])
 def test_who_reads_on_while_a_name_is_added_misses_none(service: Service, added: str) -> None:
     names = filler("M", 3 * PER_PAGE)
-    number = statement(service, names)
+    number = endorsed(service, names)
     read = shown(page(service, number))
     with service.database.writing() as session:
         signatories.replace(session, number, [Name(name) for name in [*names, added]])
@@ -146,12 +124,12 @@ def test_who_reads_on_while_a_name_is_added_misses_none(service: Service, added:
 
 
 def test_no_names_are_one_page(service: Service) -> None:
-    number = statement(service, [])
+    number = endorsed(service, [])
     assert page(service, number, number=7) == Page([], 1, 1, 0, [], {})
 
 
 def test_a_page_is_few_questions_to_the_database(service: Service) -> None:
-    number = statement(service, filler("M", 3 * PER_PAGE))
+    number = endorsed(service, filler("M", 3 * PER_PAGE))
     asked: list[str] = []
     event.listen(
         service.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2])
@@ -164,7 +142,7 @@ def test_a_page_is_few_questions_to_the_database(service: Service) -> None:
 
 
 def test_letters_lead_to_where_their_names_begin(service: Service) -> None:
-    number = statement(service, [*filler("A"), "Élan", *filler("M"), "Öl", "Zebra", "3 Rivers"])
+    number = endorsed(service, [*filler("A"), "Élan", *filler("M"), "Öl", "Zebra", "3 Rivers"])
     first, second = page(service, number), page(service, number, number=2)
     assert [(jump.label, jump.page) for jump in first.jumps] == [
         ("0–9", 1), ("A", 1), ("E", 2), ("M", 2), ("O", 3), ("Z", 3),
@@ -180,7 +158,7 @@ def test_letters_lead_to_where_their_names_begin(service: Service) -> None:
 
 def test_a_script_that_fills_no_page_has_one_link(service: Service) -> None:
     russian = ["Ёлка", "Берег", "Яблоко", "Аист"]
-    number = statement(service, [*filler("A"), "Zebra", *russian, "اتحاد"])
+    number = endorsed(service, [*filler("A"), "Zebra", *russian, "اتحاد"])
     jumps = page(service, number).jumps
     assert [jump.label for jump in jumps] == ["A", "Z", "А–Я", "ا"]
     last = page(service, number, number=2)
@@ -190,7 +168,7 @@ def test_a_script_that_fills_no_page_has_one_link(service: Service) -> None:
 
 def test_however_many_letters_there_are_the_links_stay_few(service: Service) -> None:
     syllables = [chr(0x1200 + n) for n in range(0x100) if chr(0x1200 + n).isalpha()]
-    number = statement(service, [f"{one} {n}" for one in syllables for n in range(4)])
+    number = endorsed(service, [f"{one} {n}" for one in syllables for n in range(4)])
     (jump,) = page(service, number).jumps
     assert jump.label[0] == "ሀ"
 
@@ -225,14 +203,14 @@ def test_however_many_letters_there_are_the_links_stay_few(service: Service) -> 
 def test_a_name_is_found_by_parts_of_its_words(
     service: Service, search: str, expected: list[str]
 ) -> None:
-    number = statement(service, FOUND)
+    number = endorsed(service, FOUND)
     assert shown(page(service, number, search=search)) == expected
     assert page(service, number, search=search).found == len(expected)
 
 
 def test_what_is_found_comes_in_pages_and_letters_too(service: Service) -> None:
     names = [f"{'Even' if number % 2 == 0 else 'Odd'} {number:03}" for number in range(700)]
-    number = statement(service, names)
+    number = endorsed(service, names)
     assert whole(service, number, search="even") == names[::2]
     assert page(service, number, search="even").found == 350
     assert [jump.label for jump in page(service, number, search="even").jumps] == ["E"]
@@ -260,7 +238,7 @@ def in_countries(**sizes: int) -> list[Name]:
 def test_countries_are_named_and_ordered_in_the_language_that_is_spoken(
     service: Service, lang: str, expected: list[str]
 ) -> None:
-    number = statement(service, in_countries(ZZ=1, DE=2, MM=1, KH=1, AX=1))
+    number = endorsed(service, in_countries(ZZ=1, DE=2, MM=1, KH=1, AX=1))
     with service.database.reading() as session, languages.speaking(lang):
         groups = roll.grouped(session, number, lang)
     assert [group.name for group in groups[:-1]] == expected
@@ -268,7 +246,7 @@ def test_countries_are_named_and_ordered_in_the_language_that_is_spoken(
 
 
 def test_the_names_of_a_country_are_in_its_group(service: Service) -> None:
-    number = statement(service, in_countries(KH=2, DE=1))
+    number = endorsed(service, in_countries(KH=2, DE=1))
     with service.database.reading() as session:
         groups = roll.grouped(session, number, "en")
     assert [(group.code, group.count, group.names) for group in groups] == [
@@ -278,7 +256,7 @@ def test_the_names_of_a_country_are_in_its_group(service: Service) -> None:
 
 
 def test_small_groups_stand_here_and_large_ones_on_pages_of_their_own(service: Service) -> None:
-    number = statement(service, in_countries(KH=4000, DE=40, NO=30, ZZ=500))
+    number = endorsed(service, in_countries(KH=4000, DE=40, NO=30, ZZ=500))
     with service.database.reading() as session:
         groups = {group.code: group for group in roll.grouped(session, number, "en")}
     assert {code for code, group in groups.items() if group.names is not None} == {"DE", "NO"}
@@ -290,7 +268,7 @@ def test_small_groups_stand_here_and_large_ones_on_pages_of_their_own(service: S
 
 
 def test_a_search_counts_by_country_too(service: Service) -> None:
-    number = statement(service, in_countries(KH=12, DE=3))
+    number = endorsed(service, in_countries(KH=12, DE=3))
     with service.database.reading() as session:
         groups = roll.grouped(session, number, "en", "press 0003")
     assert [(group.code, group.count) for group in groups] == [("KH", 1), ("DE", 1)]

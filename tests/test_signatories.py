@@ -1,13 +1,11 @@
 """The names under a statement: read from tables as people make them, kept in order, found."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-
 import pytest
 from alembic import command
 from sqlalchemy import select, text, update
 
 from tests.conftest import Databases
+from tests.samples import endorsed
 from widgets import signatories
 from widgets.models import Database, Fact, Signatory, Statement
 from widgets.models.database import _alembic
@@ -249,37 +247,18 @@ def test_a_name_more_than_the_most_is_refused(monkeypatch: pytest.MonkeyPatch) -
 # Kept, listed, found
 
 
-def statement(service: Service, slug: str, listed: Sequence[Name]) -> int:
-    """The id of a statement with these names under it."""
-    with service.database.writing() as session:
-        made = Statement(
-            slug=slug,
-            lang="en",
-            title="Reopen the reading room",
-            published_on=date(2026, 3, 2),
-            topics=[],
-            countries=[],
-            body="Text.",
-            updated_at=datetime(2026, 3, 2, tzinfo=UTC),
-        )
-        session.add(made)
-        session.flush()
-        signatories.replace(session, made.id, listed)
-        return made.id
-
-
 def test_names_are_listed_as_they_came_with_all_that_is_known(service: Service) -> None:
     listed = [*NAMES, Name("zebra"), Name("Aardvark"), Name("Ångström")]
-    number = statement(service, "river-gate", listed)
+    number = endorsed(service, listed)
     with service.database.reading() as session:
         assert signatories.listed(session, number) == listed
         assert signatories.count(session, number) == 5
 
 
 def test_each_statement_has_its_own_names(service: Service) -> None:
-    one = statement(service, "one", [Name("A"), Name("B")])
-    two = statement(service, "two", [Name("B")])
-    none = statement(service, "none", [])
+    one = endorsed(service, [Name("A"), Name("B")], slug="one")
+    two = endorsed(service, [Name("B")], slug="two")
+    none = endorsed(service, [], slug="none")
     with service.database.reading() as session:
         assert signatories.counts(session) == {one: 2, two: 1}
         assert signatories.listed(session, two) == [Name("B")]
@@ -288,7 +267,7 @@ def test_each_statement_has_its_own_names(service: Service) -> None:
 
 
 def test_the_same_names_again_change_nothing(service: Service) -> None:
-    number = statement(service, "river-gate", NAMES)
+    number = endorsed(service, NAMES)
     with service.database.reading() as session:
         before = list(session.scalars(select(Signatory.id).order_by(Signatory.id)))
     with service.database.writing() as session:
@@ -309,8 +288,8 @@ def test_the_same_names_again_change_nothing(service: Service) -> None:
     ],
 )
 def test_other_names_take_the_place_of_all(service: Service, after: list[Name]) -> None:
-    number = statement(service, "river-gate", NAMES)
-    other = statement(service, "other", NAMES)
+    number = endorsed(service, NAMES)
+    other = endorsed(service, NAMES, slug="other")
     with service.database.writing() as session:
         assert signatories.replace(session, number, after) is True
     with service.database.reading() as session:
@@ -319,7 +298,7 @@ def test_other_names_take_the_place_of_all(service: Service, after: list[Name]) 
 
 
 def test_what_is_searched_is_folded_with_the_name(service: Service) -> None:
-    statement(service, "river-gate", NAMES)
+    endorsed(service, NAMES)
     with service.database.reading() as session:
         kept = session.execute(select(Signatory.name, Signatory.folded)).all()
     assert [(name, fold(name)) for name, _ in kept] == [tuple(row) for row in kept]
@@ -348,7 +327,7 @@ def test_names_that_only_a_search_takes_for_each_other_are_two() -> None:
 
 
 def test_another_language_puts_the_names_in_its_own_order(service: Service) -> None:
-    number = statement(service, "river-gate", [Name("Ñandú"), Name("Nube")])
+    number = endorsed(service, [Name("Ñandú"), Name("Nube")])
     with service.database.writing() as session:
         session.get_one(Statement, number).lang = "es"
         session.flush()
@@ -359,7 +338,7 @@ def test_another_language_puts_the_names_in_its_own_order(service: Service) -> N
 
 
 def test_an_upgrade_makes_anew_what_an_older_version_made_from_names(service: Service) -> None:
-    number = statement(service, "river-gate", NAMES)
+    number = endorsed(service, NAMES)
     with service.database.writing() as session:
         session.merge(Fact(name=NAMES_KEYED_BY, value="an older version"))
         session.execute(update(Signatory).values(folded="", sort_key=b"", initial="", weight=1))
@@ -377,7 +356,7 @@ def test_an_upgrade_makes_anew_what_an_older_version_made_from_names(service: Se
 
 def test_an_upgrade_leaves_alone_what_is_as_it_should_be(service: Service) -> None:
     make_ready(service, upgrade=True)
-    statement(service, "river-gate", NAMES)
+    endorsed(service, NAMES)
     with service.database.reading() as session:
         before = content_version(session)
     make_ready(service, upgrade=True)
