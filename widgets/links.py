@@ -16,6 +16,8 @@ from itsdangerous import BadData, SignatureExpired, URLSafeSerializer, URLSafeTi
 
 CONFIRM_FOR = timedelta(days=7)
 CODE_FOR = timedelta(hours=24)
+SIGN_IN_FOR = timedelta(minutes=15)
+PREVIEW_FOR = timedelta(hours=1)
 FORM_FOR_HOURS = 7 * 24
 
 
@@ -33,6 +35,9 @@ class Purpose(Enum):
     INBOX = "inbox"
     FORM = "form"
     CODE = "code"
+    SIGN_IN = "sign in"
+    ENDORSE = "endorse"
+    PREVIEW = "preview"
 
 
 class Links:
@@ -45,11 +50,12 @@ class Links:
         options: Any = {
             "signer_kwargs": {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         }
-        self._timed = {
+        self._timed: dict[Purpose, URLSafeTimedSerializer] = {
             purpose: URLSafeTimedSerializer(
                 old_to_new, salt=f"undersigned {purpose.value}", **options
             )
-            for purpose in (Purpose.CONFIRM, Purpose.UNSUBSCRIBE, Purpose.INBOX)
+            for purpose in Purpose
+            if purpose not in (Purpose.FORM, Purpose.CODE)
         }
         self._form = URLSafeSerializer(old_to_new, salt="undersigned form", **options)
 
@@ -77,6 +83,30 @@ class Links:
         """The sign-up. Raises BadLink, and ExpiredLink after CODE_FOR."""
         return _long(self._read(Purpose.INBOX, token, CODE_FOR))
 
+    def sign_in(self, asked: uuid.UUID) -> str:
+        """For an editor's mail. The link works in the browser that asked, and once: the database
+        knows."""
+        return self._make(Purpose.SIGN_IN, _short(asked))
+
+    def read_sign_in(self, token: str) -> uuid.UUID:
+        """The request to sign in. Raises BadLink, and ExpiredLink after SIGN_IN_FOR."""
+        return _long(self._read(Purpose.SIGN_IN, token, SIGN_IN_FOR))
+
+    def endorse(self, invitation: uuid.UUID) -> str:
+        return self._make(Purpose.ENDORSE, _short(invitation))
+
+    def read_endorse(self, token: str) -> uuid.UUID:
+        """The invitation. It never expires: an endorsement can always be taken back by it, and
+        whether there is still one to give the database knows. Raises BadLink."""
+        return _long(self._read(Purpose.ENDORSE, token, None))
+
+    def preview(self, preview: uuid.UUID) -> str:
+        return self._make(Purpose.PREVIEW, _short(preview))
+
+    def read_preview(self, token: str) -> uuid.UUID:
+        """What an editor wanted to see. Raises BadLink, and ExpiredLink after PREVIEW_FOR."""
+        return _long(self._read(Purpose.PREVIEW, token, PREVIEW_FOR))
+
     def form(self, newsletter: str, consent_text: int, hour: int) -> str:
         """The token of a form: the same for all who are shown it within one hour (counted from
         1970), so that the page can be cached. It says which wording of the consent was shown."""
@@ -96,8 +126,9 @@ class Links:
         return int(consent_text)
 
     def code(self, sign_up: uuid.UUID) -> str:
-        """The six digits that confirm this one sign-up. Derived from its random id and our key
-        (as HOTP truncates, RFC 4226 §5.3), so that the code is kept nowhere at all."""
+        """The six digits that confirm this one sign-up (or other request, by its id). Derived from
+        its random id and our key (as HOTP truncates, RFC 4226 §5.3), so that the code is kept
+        nowhere at all."""
         return _code(self._keys[0], sign_up)
 
     def is_code(self, sign_up: uuid.UUID, typed: str) -> bool:

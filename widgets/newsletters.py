@@ -224,9 +224,9 @@ def _asked(
     outbox.add(
         session,
         "already" if state == State.CONFIRMED else "confirmation",
-        record.id,
         now,
         send_at=record.send_at,
+        sign_up_id=record.id,
     )
     session.flush()
     return record.id

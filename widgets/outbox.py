@@ -27,16 +27,18 @@ def worker_name() -> str:
 def add(
     session: Session,
     kind: str,
-    sign_up: uuid.UUID,
     now: datetime,
     *,
     send_at: datetime | None,
+    **about: uuid.UUID | int,
 ) -> uuid.UUID:
-    """Puts a message in, in the caller's transaction. send_at: not before; None: never."""
+    """Puts a message in, in the caller's transaction. kind: one of widgets.letters.KINDS; about:
+    what it speaks of, by the column of Message (sign_up_id, invitation_id, …). send_at: not
+    before; None: never."""
     message = Message(
         id=uuid.uuid4(),
         kind=kind,
-        sign_up_id=sign_up,
+        **about,
         state=MessageState.WAITING if send_at else MessageState.VOID,
         not_before=send_at or now,
         created_at=now,

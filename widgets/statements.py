@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from widgets import images, signatories, text
-from widgets.models import Database, Image, Statement, Translation
+from widgets.models import Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
 from widgets.statement_files import (
     BadFile,
@@ -128,7 +128,7 @@ def standing(session: Session, slug: str, lang: str = "") -> Shown:
 
     Raises NoSuchStatement, and Withdrawn where it was.
     """
-    statement = session.scalar(_with_translations().where(Statement.slug == slug))
+    statement = session.scalar(_with_translations().where(Statement.slug == slug, _IS_PUBLIC))
     if statement is None:
         raise NoSuchStatement(slug)
     shown = _shown(statement, lang)
@@ -142,7 +142,7 @@ def newest(session: Session, lang: str = "", most: int | None = None) -> list[Sh
     how many at most; None: all of them."""
     found = session.scalars(
         _with_translations()
-        .where(Statement.withdrawn_on.is_(None))
+        .where(Statement.standing == Standing.PUBLISHED)
         .order_by(*_NEWEST_FIRST)
         .limit(most)
     )
@@ -152,8 +152,12 @@ def newest(session: Session, lang: str = "", most: int | None = None) -> list[Sh
 def last_change(session: Session) -> datetime | None:
     """When a statement last came, changed or was withdrawn; None where there has never been one."""
     moments = (
-        session.scalar(select(func.max(Statement.updated_at))),
-        session.scalar(select(func.max(Translation.updated_at))),
+        session.scalar(select(func.max(Statement.updated_at)).where(_IS_PUBLIC)),
+        session.scalar(
+            select(func.max(Translation.updated_at))
+            .join(Statement, Statement.id == Translation.statement_id)
+            .where(_IS_PUBLIC)
+        ),
     )
     return max((moment for moment in moments if moment), default=None)
 
@@ -182,6 +186,8 @@ def stories(
     return _in_order(session, [one.id for one in found[:MOST_STORIES]], lang)
 
 
+# Drafts, and what still gathers endorsements, are not there for anybody outside the console.
+_IS_PUBLIC = Statement.standing.in_((Standing.PUBLISHED, Standing.WITHDRAWN))
 _NEWEST_FIRST = (Statement.published_on.desc(), Statement.id.desc())
 
 
@@ -215,7 +221,7 @@ def _subjects(session: Session) -> list[_Subject]:
             Translation.topics,
         )
         .outerjoin(Translation, Translation.statement_id == Statement.id)
-        .where(Statement.withdrawn_on.is_(None))
+        .where(Statement.standing == Standing.PUBLISHED)
         .order_by(*_NEWEST_FIRST)
     )
     found: dict[int, _Subject] = {}
@@ -328,6 +334,7 @@ def _save(
         "body": file.body,
         "pull_quote": file.pull_quote,
         "endorsement": file.endorsement,
+        "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
         "withdrawn_on": file.withdrawn_on,
         "image_id": _image_row(session, picture).id if picture else None,
         "image_alt": file.picture.alt if file.picture else "",

@@ -1,4 +1,5 @@
-"""The loop that delivers, and tidies up once an hour; beside it, the one that fetches feeds."""
+"""The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds and do
+what editors asked for."""
 
 import logging
 import threading
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import feeds, outbox, records
+from widgets import editors, feeds, jobs, outbox, records, work
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -25,9 +26,10 @@ def run(service: Service, stopping: threading.Event) -> None:
     with service.database.writing() as session:
         if released := outbox.release_of_the_dead(session):
             log.info("took over %d messages of a worker that is gone", released)
-    # Beside the mail, which must not wait for a stranger's slow server. What is being fetched when
-    # all ends is fetched again after its lease.
-    threading.Thread(target=_fetch_feeds, args=(service, stopping), daemon=True).start()
+    # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
+    # is under way when all ends is taken up again after its lease.
+    for beside in (_fetch_feeds, _work):
+        threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
     try:
@@ -37,7 +39,8 @@ def run(service: Service, stopping: threading.Event) -> None:
                 if time.monotonic() - tidied > TIDY_EVERY:
                     tidied = time.monotonic()
                     with service.database.writing() as session:
-                        records.forget(session, datetime.now(UTC))
+                        for room in (records, editors, jobs):
+                            room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
@@ -63,3 +66,16 @@ def _fetch_feeds(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not fetched:
             stopping.wait(LOOK_FOR_FEEDS_EVERY)
+
+
+def _work(service: Service, stopping: threading.Event) -> None:
+    worker = f"{outbox.worker_name()}:work"
+    while not stopping.is_set():
+        done = False
+        try:
+            done = work.do_one(service, worker)
+        except Exception:
+            log.exception("a job could not be done; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not done:
+            stopping.wait(PAUSE)

@@ -9,6 +9,9 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widgets.models.base import Base
+from widgets.models.editor import Editor, SignInLink
+from widgets.models.invitation import Invitation
+from widgets.models.signing import Signing
 from widgets.models.subscriber import SignUp
 
 
@@ -25,8 +28,21 @@ class Message(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)  # also its Message-ID
     kind: Mapped[str] = mapped_column(String(16))  # a key of widgets.letters.KINDS
-    sign_up_id: Mapped[uuid.UUID] = mapped_column(
+    # what it speaks of: one of these
+    sign_up_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("sign_ups.id", ondelete="CASCADE"), index=True
+    )
+    sign_in_link_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("sign_in_links.id", ondelete="CASCADE"), index=True
+    )
+    invitation_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("invitations.id", ondelete="CASCADE"), index=True
+    )
+    signing_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("signings.id", ondelete="CASCADE"), index=True
+    )
+    editor_id: Mapped[int | None] = mapped_column(
+        ForeignKey("editors.id", ondelete="CASCADE"), index=True
     )
     state: Mapped[str] = mapped_column(String(8))
     attempts: Mapped[int] = mapped_column(default=0)
@@ -37,4 +53,8 @@ class Message(Base):
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
-    sign_up: Mapped[SignUp] = relationship()
+    sign_up: Mapped[SignUp | None] = relationship()
+    sign_in_link: Mapped[SignInLink | None] = relationship()
+    invitation: Mapped[Invitation | None] = relationship()
+    signing: Mapped[Signing | None] = relationship()
+    editor: Mapped[Editor | None] = relationship()

@@ -1,12 +1,31 @@
 """What the network publishes and its translations, the picture that goes with it, and the names
 under it."""
 
+import uuid
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widgets.models.base import Base
+
+
+class Standing(StrEnum):
+    DRAFT = "draft"
+    GATHERING = "gathering"  # endorsements, before it is published
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class Opening(StrEnum):
+    """Whether the public may sign."""
+
+    NO = "no"
+    MODERATED = "moderated"  # a name is listed when an editor has seen it
+    OPEN = "open"  # a name is listed when it is confirmed
+    CLOSED = "closed"  # it was open
 
 
 class Image(Base):
@@ -38,7 +57,17 @@ class Statement(Base):
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"))
     image_alt: Mapped[str] = mapped_column(Text, default="")
     image_credit: Mapped[str | None] = mapped_column(Text)
+    focus_x: Mapped[int] = mapped_column(default=50)  # per cent from the left: what a crop keeps
+    focus_y: Mapped[int] = mapped_column(default=50)  # per cent from the top
+    standing: Mapped[str] = mapped_column(String(16), default=Standing.PUBLISHED)
+    publish_at: Mapped[datetime | None] = mapped_column(index=True)  # by itself, at this moment
+    correction: Mapped[str | None] = mapped_column(Text)  # what was corrected, for readers
+    corrected_on: Mapped[date | None]
     withdrawn_on: Mapped[date | None]
+    withdrawal: Mapped[str | None] = mapped_column(Text)  # why, for readers
+    endorse_until: Mapped[datetime | None]  # members answer until then
+    opening: Mapped[str] = mapped_column(String(16), default=Opening.NO)
+    version: Mapped[int] = mapped_column(default=0)  # the number of its newest Version
     updated_at: Mapped[datetime]
 
     image: Mapped[Image | None] = relationship(lazy="joined")
@@ -65,7 +94,46 @@ class Translation(Base):
     image_alt: Mapped[str | None] = mapped_column(Text)
     image_credit: Mapped[str | None] = mapped_column(Text)
     topics: Mapped[list[str]] = mapped_column(JSON)
+    correction: Mapped[str | None] = mapped_column(Text)
+    withdrawal: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime]
+
+
+class Version(Base):
+    """What a statement said in one of its languages at one time: each save makes one. `number`
+    counts from 1 for each language."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("statement_id", "lang", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
+    lang: Mapped[str] = mapped_column(String(35))
+    number: Mapped[int]
+    actor: Mapped[str] = mapped_column(Text)  # who saved it, as they were called then
+    at: Mapped[datetime]
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)  # see widgets.versions
+
+
+class Preview(Base):
+    """What an editor wants to see before it is saved. Shown behind a signed link, for an hour."""
+
+    __tablename__ = "previews"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Consented(StrEnum):
+    """How it is known that a name may stand under a statement."""
+
+    FILE = "file"  # it came with an imported table
+    LINK = "link"  # a contact of the member pressed "endorse"
+    BY_HAND = "by hand"  # an editor wrote it; `note` tells how consent was given
+    SIGNED = "signed"  # a person signed an open letter
 
 
 class Signatory(Base):
@@ -91,3 +159,11 @@ class Signatory(Base):
     sort_key: Mapped[bytes]  # its place in the alphabet: see widgets.collation
     initial: Mapped[str] = mapped_column(String(8))  # the letter it is looked for under
     weight: Mapped[int]  # bytes on the wire at most
+    consented: Mapped[str] = mapped_column(String(16), default=Consented.FILE)
+    note: Mapped[str | None] = mapped_column(Text)
+    member_slug: Mapped[str | None] = mapped_column(
+        ForeignKey("members.slug", ondelete="SET NULL"), index=True
+    )
+    signing_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("signings.id", ondelete="CASCADE"), index=True
+    )

@@ -94,7 +94,8 @@ class Consent(Base):
     consent_text_id: Mapped[int] = mapped_column(ForeignKey("consent_texts.id"))
     site: Mapped[str | None] = mapped_column(String(64))
     lang: Mapped[str] = mapped_column(String(35))
-    method: Mapped[str] = mapped_column(String(8))  # "link" or "code"
+    method: Mapped[str] = mapped_column(String(8))  # "link", "code", or "import"
+    evidence: Mapped[str | None] = mapped_column(Text)  # of an import: what it said of the consent
     asked_at: Mapped[datetime]
     given_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]

@@ -1,6 +1,10 @@
-"""The mails themselves, written when they are sent: only then do their links and codes exist."""
+"""The mails themselves, written when they are sent: only then do their links and codes exist.
+
+What each kind of mail says is in a room of its own; here they get their head and their form.
+"""
 
 import uuid
+from collections.abc import Callable
 from email import message_from_string
 from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
@@ -14,16 +18,15 @@ from urllib.parse import urlsplit
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import languages, members, newsletters
+from widgets import languages
 from widgets.colours import accent
-from widgets.models import Message, State, Suppression
+from widgets.letters import editors, sign_ups
+from widgets.letters.draft import Draft
+from widgets.models import Message
 from widgets.service import Service
 from widgets.text import direction
-
-KINDS = ("confirmation", "already")
 
 
 class Unsendable(Exception):
@@ -46,6 +49,14 @@ def _headers() -> HeaderRegistry:
 POLICY = SMTP.clone(header_factory=_headers())
 
 
+KINDS: dict[str, Callable[[Service, Session, Message], Draft | None]] = {
+    "confirmation": sign_ups.confirmation,
+    "already": sign_ups.already,
+    "sign-in": editors.sign_in,
+    "test": editors.test,
+}
+
+
 def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailMessage | None:
     """The message as it goes over the wire, or None where it is not wanted any more.
 
@@ -53,23 +64,17 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     Raises Unsendable where what would go out is not what was meant.
     """
     row = session.get(Message, message_id)
-    if row is None or not _wanted(session, row):
+    draft = KINDS[row.kind](service, session, row) if row else None
+    if row is None or draft is None:
         return None
-    with languages.speaking(languages.known(row.sign_up.lang) or service.settings.language):
-        return _composed(service, session, row)
+    with languages.speaking(languages.known(draft.lang or "") or service.settings.language):
+        return _composed(service, row, draft)
 
 
-def _composed(service: Service, session: Session, row: Message) -> EmailMessage:
+def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
     """The message in the language that is spoken."""
-    sign_up, subscription = row.sign_up, row.sign_up.subscription
+    settings = service.settings
     lang = languages.spoken()
-    newsletter = newsletters.words(
-        session, subscription.newsletter, lang, service.settings.language
-    )
-    address = str(subscription.subscriber.address)
-    settings, links = service.settings, service.links
-    site = members.site_name(session, sign_up.site)
-    unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
     letter = _write(
         row.kind,
         lang=lang,
@@ -77,57 +82,24 @@ def _composed(service: Service, session: Session, row: Message) -> EmailMessage:
         network=settings.network_name,
         base_url=settings.base_url,
         accent=accent(settings.accent),
-        newsletter=newsletter.name,
-        title=newsletter.title,
-        asked=_asked(newsletter.name, settings.network_name, site),
-        code=links.code(sign_up.id),
-        confirm=settings.url(f"/confirm/{links.confirm(sign_up.id, sign_up.epoch)}"),
-        unsubscribe=unsubscribe,
+        **draft.values(),
     )
     mail = EmailMessage(policy=POLICY)
     name, sender = parseaddr(settings.mail_from)
     mail["From"] = _mailbox(name or settings.network_name, sender)
-    mail["To"] = _mailbox("", address)
+    mail["To"] = _mailbox("", draft.to)
     mail["Subject"] = letter["subject"]
     mail["Date"] = format_datetime(row.created_at)
     mail["Message-ID"] = f"<{row.id.hex}@{_message_id_domain(sender, settings.base_url)}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay away
-    mail["List-Unsubscribe"] = f"<{unsubscribe}>"
-    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    if draft.unsubscribe:
+        mail["List-Unsubscribe"] = f"<{draft.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
     mail["Content-Language"] = lang  # last: setting the content takes such headers out
-    _check(mail, address)
+    _check(mail, draft.to)
     return mail
-
-
-def _asked(newsletter: str, network: str, site: str | None) -> str:
-    """What happened, for somebody who may not have done it. site: whose it happened on."""
-    if site:
-        return languages.gettext(
-            "Somebody, probably you, asked for %(newsletter)s of %(network)s on the site of "
-            "%(site)s.",
-            newsletter=newsletter,
-            network=network,
-            site=site,
-        )
-    return languages.gettext(
-        "Somebody, probably you, asked for %(newsletter)s of %(network)s.",
-        newsletter=newsletter,
-        network=network,
-    )
-
-
-def _wanted(session: Session, row: Message) -> bool:
-    """Whether it still says what is so. What was left, confirmed, suppressed or erased since is
-    not asked for any more."""
-    subscription = row.sign_up.subscription
-    key, address = subscription.subscriber.key, subscription.subscriber.address
-    if address is None or session.scalar(select(exists().where(Suppression.key == key))):
-        return False
-    if row.kind == "already":
-        return subscription.state == State.CONFIRMED
-    return subscription.state != State.CONFIRMED and subscription.epoch == row.sign_up.epoch
 
 
 def _check(mail: EmailMessage, address: str) -> None:
@@ -178,8 +150,9 @@ def _inliner() -> css_inline.CSSInliner:
 
 def template_folder() -> Path:
     """Beside the package in a checkout, inside it when installed."""
-    inside = Path(__file__).parent / "templates"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+    package = Path(__file__).parent.parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
 
 
 @cache
