@@ -64,11 +64,7 @@ class Page:
             Form(
                 action=urljoin(self.path, form.get("action") or self.path),
                 method=(form.get("method") or "get").lower(),
-                fields={
-                    one.get("name"): one.get("value") or ""
-                    for one in form.iter("input")
-                    if one.get("name")
-                },
+                fields=dict(_filled_in(form)),
                 buttons=["".join(one.itertext()).strip() for one in form.iter("button")],
             )
             for form in tree.iter("form")
@@ -79,6 +75,22 @@ class Page:
         """The one form of the page."""
         (form,) = self.forms
         return form
+
+
+def _filled_in(form: Any) -> Iterator[tuple[str, str]]:
+    """What a browser would send of a form that nobody touches, but for its buttons and files."""
+    for one in form.iter():
+        name = one.get("name")
+        if not name or one.tag == "button" or one.get("type") == "file":
+            continue
+        if one.tag == "textarea":
+            yield name, (one.text or "").removeprefix("\n")
+        elif one.tag == "select":
+            options = list(one.iter("option"))
+            chosen = next((o for o in options if "selected" in o.attrib), *options[:1])
+            yield name, chosen.get("value", chosen.text or "")
+        elif one.get("type") not in ("checkbox", "radio") or "checked" in one.attrib:
+            yield name, one.get("value") or ""
 
 
 class Reader:

@@ -11,6 +11,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.statement_files import SLUG
 from widgets.web import (
+    console,
     crawlers,
     embeds,
     errors,
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.install(app)
     for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication):
         app.register_blueprint(room.blueprint)
+    console.install(app, service)
     if settings.smtp_url is None:
         app.register_blueprint(mailbox.blueprint)
 

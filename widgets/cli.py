@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from widgets import (
     addresses,
     create_app,
+    editors,
     feeds,
     logs,
     members,
@@ -27,6 +28,8 @@ from widgets import (
 from widgets import sample as sample_network
 from widgets import settings as setting_values
 from widgets import worker as delivery_worker
+from widgets.audit import COMMAND_LINE
+from widgets.models import Role
 from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
@@ -128,6 +131,58 @@ def add_member(slug: str, name: str, website: str | None) -> None:
     except members.BadMember as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{saved.slug}: {saved.name}, {saved.website or 'no website'}")
+
+
+@main.group()
+def editor() -> None:
+    """Who works in the console."""
+
+
+@editor.command("add")
+@click.argument("address")
+@click.option("--name", default="", help="What the console calls them.")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    help="Without it, the first is an administrator and whoever follows an editor.",
+)
+def add_editor(address: str, name: str, role: str | None) -> None:
+    """Lets ADDRESS sign in to the console, by mail."""
+    service = _service()
+    try:
+        parsed = addresses.parse(address, allow_test_domains=service.settings.is_local)
+        with service.database.writing() as session:
+            first = not editors.listed(session)
+            given = Role(role) if role else Role.ADMINISTRATOR if first else Role.EDITOR
+            added = editors.add(session, parsed, name, given, COMMAND_LINE, datetime.now(UTC))
+    except (addresses.BadAddress, editors.BadEditor) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{added.address}: {added.role}. Sign in at {service.settings.url('/admin')}")
+
+
+@editor.command("list")
+def list_editors() -> None:
+    """Who can sign in."""
+    with _service().database.reading() as session:
+        for one in editors.listed(session):
+            factor = ", second factor" if one.totp_secret else ""
+            click.echo(f"{one.address}: {one.name}, {one.role}{factor}")
+
+
+@editor.command("remove")
+@click.argument("address")
+def remove_editor(address: str) -> None:
+    """Signs ADDRESS out everywhere, and lets them in no more."""
+    service = _service()
+    try:
+        with service.database.writing() as session:
+            found = [one for one in editors.listed(session) if one.address == address.lower()]
+            if not found:
+                raise click.ClickException(f"There is no editor {address}.")
+            editors.remove(session, found[0].id, COMMAND_LINE, datetime.now(UTC))
+    except editors.BadEditor as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{address}: can’t sign in any more")
 
 
 @main.group()

@@ -83,6 +83,12 @@ class Links:
         """The sign-up. Raises BadLink, and ExpiredLink after CODE_FOR."""
         return _long(self._read(Purpose.INBOX, token, CODE_FOR))
 
+    def cookie_keys(self) -> list[str]:
+        """For the console's cookie, the newest first."""
+        return [
+            hashlib.sha256(f"undersigned cookie\0{key}".encode()).hexdigest() for key in self._keys
+        ]
+
     def sign_in(self, asked: uuid.UUID) -> str:
         """For an editor's mail. The link works in the browser that asked, and once: the database
         knows."""

@@ -1,0 +1,58 @@
+"""The editors' console: one module a screen. All is in English, and nothing of it can be framed."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+
+from widgets.editors import LONGEST
+from widgets.models import Role
+from widgets.service import Service
+from widgets.web import service as opened
+from widgets.web import styles
+from widgets.web.console import editors, entry, home, jobs, trail
+from widgets.web.console.asked import page_link
+from widgets.web.console.door import Screen, editor_of_page
+
+SCREENS: tuple[Screen, ...] = (
+    home.screen,
+    entry.screen,
+    editors.screen,
+    trail.screen,
+    jobs.screen,
+)
+# What stands at the head of every screen: a word, the endpoint, and who may go there.
+MENU = (
+    ("Audit", "trail.index", Role.EDITOR),
+    ("Editors", "editors.index", Role.ADMINISTRATOR),
+)
+COOKIE = "__Host-undersigned"  # only from a secure origin, for this host alone (RFC 6265bis)
+
+
+def install(app: Flask, service: Service) -> None:
+    """The console's cookie, its words for templates, and its screens."""
+    app.secret_key = service.links.cookie_keys()[0]
+    app.config.update(
+        SECRET_KEY_FALLBACKS=service.links.cookie_keys()[1:],
+        SESSION_COOKIE_NAME=COOKIE,
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        PERMANENT_SESSION_LIFETIME=max(timedelta(days=30), LONGEST),
+        WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as its session
+    )
+    app.jinja_env.globals.update(
+        console_menu=MENU,
+        console_style=_style,
+        csrf_token=generate_csrf,
+        editor_of_page=editor_of_page,
+        page_link=page_link,
+        Role=Role,
+    )
+    for screen in SCREENS:
+        app.register_blueprint(screen)
+
+
+def _style() -> object:
+    return styles.inline(("console/console.css",), "auto", opened().settings.accent)

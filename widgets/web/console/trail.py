@@ -1,0 +1,24 @@
+"""The audit: who changed what, and when."""
+
+from flask import Response, make_response, render_template, request
+
+from widgets import audit
+from widgets.models import Editor
+from widgets.web import service
+from widgets.web.console.asked import page_number
+from widgets.web.console.door import Screen
+
+screen = Screen("trail", __name__, url_prefix="/admin/audit")
+
+
+@screen.get("")
+def index(editor: Editor) -> Response:
+    kind = request.args.get("kind", "")[:24]
+    subject = request.args.get("subject", "")[:80]
+    with service().database.reading() as session:
+        page = audit.entries(session, kind=kind, subject=subject, number=page_number())
+        choices = [("", "everything"), *((one, one) for one in audit.kinds(session))]
+    html = render_template(
+        "console/audit.html", page=page, choices=choices, kind=kind, subject=subject
+    )
+    return make_response(html)
