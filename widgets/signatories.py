@@ -4,18 +4,20 @@ import csv
 import io
 import math
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import icu4py
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from widgets import languages, text
 from widgets.collation import Collator
-from widgets.models import Fact, Signatory, Statement
+from widgets.models import Consented, Fact, Signatory, Statement
 from widgets.models.fact import NAMES_KEYED_BY, content_changed, read_fact
 from widgets.text import clean, has_hidden, has_substance, is_country, plain
 
@@ -26,6 +28,10 @@ LONGEST_NAME = 300  # characters
 LONGEST_URL = 500
 KEYED_BY = f"1, ICU {icu4py.icu_version}"  # 1: changes with text.fold, weight and collation
 AT_ONCE = 5_000  # names that are written in one go
+
+
+class Twin(ValueError):
+    """The name stands under the statement already."""
 
 
 class BadRow(ValueError):
@@ -144,7 +150,7 @@ def listed(session: Session, statement_id: int) -> list[Name]:
 
 def first(session: Session, statement_id: int, most: int = PER_PAGE) -> list[Name]:
     """The first names of a statement, in its order."""
-    return _named(session, statement_id, Signatory.position < most)
+    return _named(session, statement_id, most)
 
 
 def count(session: Session, statement_id: int) -> int:
@@ -161,9 +167,18 @@ def counts(session: Session) -> dict[int, int]:
 
 
 def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
-    """Makes these the names of the statement; tells whether that changed anything."""
+    """Makes these the names of the statement; tells whether that changed anything. Of a name that
+    stays, it stays known how it was consented to."""
     if listed(session, statement_id) == list(names):
         return False
+    known = {
+        (row.name, row.country): row
+        for row in session.execute(
+            select(Signatory.name, Signatory.country, *_CONSENT).where(
+                Signatory.statement_id == statement_id, Signatory.consented != Consented.FILE
+            )
+        )
+    }
     session.execute(delete(Signatory).where(Signatory.statement_id == statement_id))
     order = collator(session, statement_id)
     for start in range(0, len(names), AT_ONCE):
@@ -171,15 +186,77 @@ def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
             {
                 "statement_id": statement_id,
                 "position": position,
-                "name": name.name,
-                "country": name.country,
-                "url": name.url,
-                **_derived(name, order),
+                **_told(known.get((name.name, name.country))),
+                **_shown(name, order),
             }
             for position, name in enumerate(names[start : start + AT_ONCE], start)
         ]
         session.execute(insert(Signatory), rows)
     return True
+
+
+def add(
+    session: Session,
+    statement_id: int,
+    name: Name,
+    *,
+    consented: Consented,
+    note: str | None = None,
+    member_slug: str | None = None,
+    signing_id: uuid.UUID | None = None,
+) -> int:
+    """Puts a name (cleaned, as of a table) at the end of a statement's; its id. The caller says
+    that the content changed. Raises Twin where it stands there already."""
+    same = session.scalars(
+        select(Signatory.name).where(
+            Signatory.statement_id == statement_id,
+            Signatory.folded == text.fold(name.name),
+            Signatory.country.is_(None)
+            if name.country is None
+            else Signatory.country == name.country,
+        )
+    )
+    if signing_id is None and any(plain(one) == plain(name.name) for one in same):
+        raise Twin(name.name)
+    last = session.scalar(
+        select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
+    )
+    row = Signatory(
+        statement_id=statement_id,
+        position=0 if last is None else last + 1,
+        consented=consented,
+        note=note,
+        member_slug=member_slug,
+        signing_id=signing_id,
+        **_shown(name, collator(session, statement_id)),
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def remove(session: Session, signatory_id: int) -> None:
+    """Takes a name away. The caller says that the content changed."""
+    session.execute(delete(Signatory).where(Signatory.id == signatory_id))
+
+
+_CONSENT = (
+    Signatory.consented,
+    Signatory.note,
+    Signatory.member_slug,
+    Signatory.signing_id,
+)
+
+
+def _told(row: Any) -> dict[str, object]:
+    """How a name was consented to; without a row, by the file that it came in."""
+    if row is None:
+        return {"consented": Consented.FILE, **dict.fromkeys(one.key for one in _CONSENT[1:])}
+    return {one.key: getattr(row, one.key) for one in _CONSENT}
+
+
+def _shown(name: Name, order: Collator) -> dict[str, Any]:
+    return {"name": name.name, "country": name.country, "url": name.url, **_derived(name, order)}
 
 
 def put_in_order(session: Session, statement_id: int) -> None:
@@ -210,7 +287,7 @@ def bring_up_to_date(session: Session) -> None:
         content_changed(session)
 
 
-def _derived(name: Name, order: Collator) -> dict[str, object]:
+def _derived(name: Name, order: Collator) -> dict[str, Any]:
     return {
         "folded": text.fold(name.name),
         "sort_key": order.key(name.name),
@@ -251,11 +328,12 @@ def collator(session: Session, statement_id: int) -> Collator:
     return Collator(lang or languages.SOURCE)
 
 
-def _named(session: Session, statement_id: int, *conditions: ColumnElement[bool]) -> list[Name]:
+def _named(session: Session, statement_id: int, most: int | None = None) -> list[Name]:
     rows = session.execute(
         select(Signatory.name, Signatory.country, Signatory.url)
-        .where(Signatory.statement_id == statement_id, *conditions)
+        .where(Signatory.statement_id == statement_id)
         .order_by(Signatory.position)
+        .limit(most)
     )
     return [Name(*row) for row in rows]
 
