@@ -76,6 +76,11 @@ class Page:
         (form,) = self.forms
         return form
 
+    def form_with(self, button: str) -> Form:
+        """The one form that has this button, of several."""
+        (form,) = [form for form in self.forms if button in form.buttons]
+        return form
+
 
 def _filled_in(form: Any) -> Iterator[tuple[str, str]]:
     """What a browser would send of a form that nobody touches, but for its buttons and files."""

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 import pyotp
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from widgets import audit, outbox
 from widgets.addresses import Address
 from widgets.audit import Actor, Subject
-from widgets.links import SIGN_IN_FOR, Links
+from widgets.links import SIGN_IN_DIGITS, SIGN_IN_FOR, Links
 from widgets.models import Editor, EditorSession, Role, SignInLink
 from widgets.models.database import one_at_a_time
 from widgets.text import clean
@@ -28,7 +28,10 @@ from widgets.text import clean
 IDLE = timedelta(hours=12)  # after so long without a request a session ends
 LONGEST = timedelta(days=7)  # and after so long in any case
 SEEN_EVERY = timedelta(minutes=5)  # more exactly it is not noted
-MAILS_IN_AN_HOUR = 5  # to one editor
+# To one editor, asked for in browsers that they never signed in from. (Were it in any, a stranger
+# who asks again and again would keep them out.)
+MAILS_IN_AN_HOUR, MAILS_IN_A_DAY = 5, 10
+MAILS_IN_AN_HOUR_TO_KNOWN = 10
 TRIES = 5  # of one code
 STEP = 30  # seconds that a code of the second factor is good for, and as long before and after
 
@@ -131,12 +134,7 @@ def ask_to_sign_in(session: Session, address: Address, browser: str, now: dateti
     if editor is None:
         return uuid.uuid4()
     one_at_a_time(session, _hash(editor.address))
-    lately = session.scalar(
-        select(func.count()).where(
-            SignInLink.editor_id == editor.id, SignInLink.created_at > now - timedelta(hours=1)
-        )
-    )
-    if (lately or 0) >= MAILS_IN_AN_HOUR:
+    if not _may_be_mailed(session, editor.id, _hash(browser), now):
         return uuid.uuid4()
     asked = SignInLink(id=uuid.uuid4(), editor_id=editor.id, browser=_hash(browser), created_at=now)
     session.add(asked)
@@ -170,17 +168,17 @@ def sign_in_with_code(
     called: str,
     now: datetime,
 ) -> tuple[Entry, Opened | None]:
-    """By the six digits in the same mail; TRIES tries."""
+    """By the digits in the same mail; TRIES tries."""
     link = session.get(SignInLink, asked, with_for_update=True)
     if link is None:
         return Entry.WRONG, None  # what anybody who is no editor gets
     entry = _standing(link, browser, now)
     if entry is not Entry.IN:
         return entry, None
-    digits = "".join(c for c in typed if c.isdecimal())
-    if len(digits) != 6:
+    digits = _digits(typed)
+    if len(digits) != SIGN_IN_DIGITS:
         return Entry.WRONG, None  # a slip, and no guess
-    if not links.is_code(asked, "".join(str(int(c)) for c in digits)):
+    if not links.is_sign_in_code(asked, digits):
         link.tries += 1
         return (Entry.OVER if link.tries >= TRIES else Entry.WRONG), None
     return entry, _open(session, link, called, now)
@@ -238,9 +236,7 @@ def end_all(session: Session, editor_id: int, now: datetime, *, but: int | None 
         .values(ended_at=now)
     )
     session.execute(
-        update(SignInLink)
-        .where(SignInLink.editor_id == editor_id, SignInLink.used_at.is_(None))
-        .values(used_at=now)
+        delete(SignInLink).where(SignInLink.editor_id == editor_id, SignInLink.used_at.is_(None))
     )
 
 
@@ -309,13 +305,18 @@ def forget(session: Session, now: datetime) -> None:
 
 def _step_of(secret: str, typed: str, last: int | None, now: datetime) -> int | None:
     """Which step of 30 seconds a code is of: this one, that before, or the next."""
-    digits = "".join(str(int(c)) for c in typed if c.isdecimal())
+    digits = _digits(typed)
     step = int(now.timestamp()) // STEP
     totp = pyotp.TOTP(secret)
     for one in (step, step - 1, step + 1):
         if secrets.compare_digest(totp.at(one * STEP), digits) and one > (last or 0):
             return one
     return None
+
+
+def _digits(typed: str) -> str:
+    """What was meant, in whatever script's digits it was typed."""
+    return "".join(str(int(c)) for c in typed if c.isdecimal())
 
 
 def _open(session: Session, link: SignInLink, called: str, now: datetime) -> Opened:
@@ -332,6 +333,25 @@ def _open(session: Session, link: SignInLink, called: str, now: datetime) -> Ope
     session.flush()
     audit.record(session, Actor.of(link.editor), "signed in as", _subject(link.editor), now)
     return Opened(token, opened)
+
+
+def _may_be_mailed(session: Session, editor_id: int, browser: str, now: datetime) -> bool:
+    here = SignInLink.browser == browser
+    signed_in_here = select(SignInLink.id).where(
+        SignInLink.editor_id == editor_id, here, SignInLink.used_at.is_not(None)
+    )
+    if session.scalar(signed_in_here.limit(1)) is not None:
+        limits = [(timedelta(hours=1), MAILS_IN_AN_HOUR_TO_KNOWN)]
+    else:
+        limits = [(timedelta(hours=1), MAILS_IN_AN_HOUR), (timedelta(days=1), MAILS_IN_A_DAY)]
+        here = SignInLink.browser.is_not(None)
+    for span, most in limits:
+        asked = select(func.count()).where(
+            SignInLink.editor_id == editor_id, here, SignInLink.created_at > now - span
+        )
+        if (session.scalar(asked) or 0) >= most:
+            return False
+    return True
 
 
 def _standing(link: SignInLink | None, browser: str, now: datetime) -> Entry:

@@ -19,7 +19,7 @@ def sign_in(service: Service, session: Session, row: Message) -> Draft | None:
         lang=SOURCE,
         values=lambda: {
             "name": link.editor.name,
-            "code": links.code(link.id),
+            "code": links.sign_in_code(link.id),
             "link": settings.url(f"/admin/sign-in/{links.sign_in(link.id)}"),
         },
     )

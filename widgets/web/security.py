@@ -56,6 +56,8 @@ def install(app: Flask, service: Service) -> None:
         # not show at all, and our links carry noopener anyway.
         if not framed:
             headers["X-Frame-Options"] = "DENY"
+        if request.path.startswith("/admin"):
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response
 
 

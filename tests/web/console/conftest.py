@@ -35,11 +35,11 @@ class EditorAtWork(Reader):
             newest = session.scalars(
                 select(SignInLink.id).order_by(SignInLink.created_at.desc()).limit(1)
             ).one()
-        return self.service.links.code(newest)
+        return self.service.links.sign_in_code(newest)
 
     def fill(self, page: Page, button: str, **typed: Any) -> Page:
         """Fills in the form that has this button (of several), presses it, and follows."""
-        (form,) = [form for form in page.forms if button in form.buttons]
+        form = page.form_with(button)
         return self._followed("POST", form.action, {**form.fields, **typed})
 
     def work_off(self) -> None:

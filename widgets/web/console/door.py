@@ -23,7 +23,6 @@ from flask import (
     url_for,
 )
 from flask_wtf.csrf import validate_csrf
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms.validators import ValidationError
 
@@ -32,9 +31,8 @@ from widgets.models import Editor, EditorSession, Role
 from widgets.web import service
 from widgets.web.server import wait_longer
 
-LARGEST_TEXT = 8_000_000  # bytes of what is typed or pasted into a form; it is then told it's long
+LARGEST_TEXT = 24_000_000  # bytes of what is typed or pasted, as it is sent: far more than is taken
 LARGEST_UPLOAD = 34_000_000  # bytes of a form with a file
-LARGEST_FROM_OUTSIDE = 2_000_000  # bytes of a form from somebody who isn't signed in (any more)
 SECONDS_TO_UPLOAD = 600.0
 
 
@@ -72,7 +70,7 @@ class Kept:
     lost: list[str]
 
     def dumped(self) -> str:
-        return json.dumps([self.path, self.fields, self.lost])
+        return json.dumps([self.path, self.fields, self.lost], ensure_ascii=False)
 
     @classmethod
     def loaded(cls, dumped: str) -> "Kept | None":
@@ -144,7 +142,8 @@ def _open_to_all(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def opened(**values: Any) -> Any:
         languages.speak(languages.SOURCE)
-        _allow(LARGEST_FROM_OUTSIDE, LARGEST_FROM_OUTSIDE)
+        if _was_signed_in():
+            _allow(LARGEST_UPLOAD, LARGEST_TEXT)  # it may carry a form along
         return view(**values)
 
     return opened
@@ -155,12 +154,13 @@ def _behind_the_door(view: Callable[..., Any], role: Role) -> Callable[..., Any]
     def admitted(**values: Any) -> Any:
         languages.speak(languages.SOURCE)
         opened = current_session()
+        if _was_signed_in():
+            _allow(LARGEST_UPLOAD, LARGEST_TEXT)
+            wait_longer(SECONDS_TO_UPLOAD)
         if opened is None:
             return _to_sign_in()
         if editors.needs_second_factor(opened):
             return _to_second_factor()
-        _allow(LARGEST_UPLOAD, LARGEST_TEXT)
-        wait_longer(SECONDS_TO_UPLOAD)
         if request.method == "POST" and not csrf_holds():
             return sent_again(keep_form())
         if role == Role.ADMINISTRATOR and opened.editor.role != Role.ADMINISTRATOR:
@@ -171,6 +171,11 @@ def _behind_the_door(view: Callable[..., Any], role: Role) -> Callable[..., Any]
     return admitted
 
 
+def _was_signed_in() -> bool:
+    """Whether this browser's cookie, which is ours, is that of a session, over or not."""
+    return "token" in session
+
+
 def _allow(whole: int, text: int) -> None:
     """How large a POST may be, in bytes: with files, and what is typed."""
     request.max_content_length = whole
@@ -178,14 +183,9 @@ def _allow(whole: int, text: int) -> None:
 
 
 def _to_sign_in() -> AnyResponse:
-    """A POST from a page of ours keeps what it brought. Another site's has no cookie of ours."""
-    if request.method == "POST" and session:
-        _allow(LARGEST_FROM_OUTSIDE, LARGEST_FROM_OUTSIDE)
-        try:
-            kept = keep_form()
-        except RequestEntityTooLarge:
-            kept = Kept(request.path, [], [])
-        page = render_template("console/sign_in.html", kept=kept, typed="")
+    """What somebody sends who was signed in is kept. Another site's POST has no cookie of ours."""
+    if request.method == "POST" and _was_signed_in():
+        page = render_template("console/sign_in.html", kept=keep_form(), typed="")
         return make_response(page, 401)
     if request.method == "POST":
         return redirect(url_for("entry.sign_in"), 303)

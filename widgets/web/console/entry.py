@@ -30,7 +30,7 @@ screen = Screen("entry", __name__, url_prefix="/admin")
 
 PRESS_AGAIN = "Please press the button again."
 TOO_OFTEN = "Many tries came from your connection just now. Please try again in a minute."
-WRONG = "That is not the code in our mail. Please look again: it has six digits."
+WRONG = "That is not the code in our mail. Please look again: it has eight digits."
 OVER = "This code can’t be used any more. Ask for a new mail."
 OVER_LINK = "This link can’t be used any more: it works once, and for fifteen minutes."
 ELSEWHERE = (
@@ -174,7 +174,11 @@ def sign_out(editor: Editor) -> AnyResponse:
     if opened:
         with service().database.writing() as database:
             editors.end(database, editor.id, opened.id, datetime.now(UTC))
+    browser = _browser()
     session.clear()
+    session["browser"] = browser  # where they have signed in before, they may ask more often
+    session["token"] = ""  # none, but there was one: what an open tab still sends is kept
+    session.permanent = True
     return noted("You are signed out.", url_for("entry.sign_in"))
 
 
@@ -245,9 +249,10 @@ def _browser() -> str:
 
 
 def _let_in(opened: Opened) -> AnyResponse:
-    where = _next()
+    where, browser = _next(), _browser()
     session.clear()  # a session that was planted here before gains nothing
     session.permanent = True
+    session["browser"] = browser
     session["token"] = opened.token
     session["next"] = where
     with service().database.reading() as database:
