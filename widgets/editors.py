@@ -17,7 +17,7 @@ import pyotp
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from widgets import audit, outbox
+from widgets import audit, browsers, outbox
 from widgets.addresses import Address
 from widgets.audit import Actor, Subject
 from widgets.links import SIGN_IN_DIGITS, SIGN_IN_FOR, Links
@@ -325,7 +325,7 @@ def _open(session: Session, link: SignInLink, called: str, now: datetime) -> Ope
     opened = EditorSession(
         token=_hash(token),
         editor_id=link.editor_id,
-        browser=clean(called)[:200],
+        browser=browsers.name(clean(called)),
         created_at=now,
         seen_at=now,
     )

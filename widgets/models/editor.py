@@ -56,7 +56,7 @@ class EditorSession(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token: Mapped[str] = mapped_column(String(64), unique=True)
     editor_id: Mapped[int] = mapped_column(ForeignKey("editors.id"), index=True)
-    browser: Mapped[str] = mapped_column(Text)  # what the browser calls itself, shortened
+    browser: Mapped[str] = mapped_column(Text)  # what to call it: see widgets.browsers
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]  # by the second factor, where there is one
