@@ -14,9 +14,14 @@ from flask import Flask
 
 from tests.actors import Reader
 from tests.browser.conftest import STATES, TOOLS, Desk, missing, write_statements
+from tests.crawl import crawl
 from tests.samples import follow
-from widgets import statements
+from tests.web.console.conftest import EditorAtWork
+from widgets import editors, statements
+from widgets.addresses import parse
+from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
+from widgets.models import Role
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.web.sample import member_site
@@ -27,9 +32,11 @@ COMPLAINT = (
     "wrong.html:1: Bad value “a b” for attribute “id” on element “p”: "
     "An ID must not contain whitespace."
 )
-# What the checker's CSS is too old for: container queries, and lengths in the container's units.
+# What the checker's CSS is too old for: container queries, lengths in the container's units, and
+# properties of drawings.
 NEWER_CSS = re.compile(
-    r"CSS: (Unrecognized at-rule “@container”|“container-type”: Property|“height”: Parse Error)"
+    r"CSS: (Unrecognized at-rule “@container”|“(container-type|vector-effect)”: Property"
+    r"|“height”: Parse Error)"
 )
 # So that each state is the one that its name says.
 HEADINGS = {
@@ -113,4 +120,19 @@ def test_every_page_in_every_state_is_valid_html(
     documents["a member's site"] = Reader(member).open("/").html
 
     assert len(letters) > 5
+    assert check(documents | {"wrong": WRONG}) == [COMPLAINT]
+
+
+def test_every_screen_of_the_console_is_valid_html(
+    app: Flask, published: Service, check: Callable[[dict[str, str]], list[str]]
+) -> None:
+    with published.database.writing() as session:
+        address = parse("greta@example.org")
+        now = datetime.now(UTC)
+        editors.add(session, address, "Greta", Role.ADMINISTRATOR, COMMAND_LINE, now)
+    greta = EditorAtWork(app, "greta@example.org")
+    greta.sign_in()
+    documents = {path: page.html for path, page in crawl(app, greta).items()}
+
+    assert len(documents) > 5
     assert check(documents | {"wrong": WRONG}) == [COMPLAINT]

@@ -20,9 +20,14 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tests.actors import Reader
+from tests.crawl import crawl
 from tests.samples import follow, publish, statement_file
+from tests.web.console.conftest import EditorAtWork
+from widgets import editors
+from widgets.addresses import parse
+from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
-from widgets.models import Base
+from widgets.models import Base, Role
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
@@ -97,7 +102,7 @@ def _link(html: str, kind: str) -> str:
 
 @pytest.fixture
 def answers(
-    app: Flask, client: FlaskClient, filled: dict[str, Any]
+    app: Flask, client: FlaskClient, service: Service, filled: dict[str, Any]
 ) -> list[tuple[str, TestResponse]]:
     """Every route of the URL map, by every method, as it answers; also wrongly asked."""
     found: list[tuple[str, TestResponse]] = []
@@ -120,9 +125,28 @@ def answers(
         "/pictures/../x",
     )
     found += [(f"GET {path}", client.get(path)) for path in wrong]
+    found += signed_in(app, service)
     found.append(("DELETE /", client.delete("/")))
     found.append(("POST too much", client.post("/embed/newsletters/weekly", data=b"x" * 70_000)))
     return found
+
+
+def signed_in(app: Flask, service: Service) -> list[tuple[str, TestResponse]]:
+    """Every screen of the console, as an administrator sees it."""
+    with service.database.writing() as session:
+        editors.add(
+            session,
+            parse("greta@example.org"),
+            "Greta",
+            Role.ADMINISTRATOR,
+            COMMAND_LINE,
+            datetime.now(UTC),
+        )
+    greta = EditorAtWork(app, "greta@example.org")
+    greta.sign_in()
+    paths = crawl(app, greta)
+    assert len(paths) > 5
+    return [(f"GET {path} (signed in)", greta.client.get(path)) for path in paths]
 
 
 def pages(answers: list[tuple[str, TestResponse]]) -> list[tuple[str, TestResponse, Any]]:

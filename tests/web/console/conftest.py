@@ -20,7 +20,8 @@ class EditorAtWork(Reader):
     """A browser in which somebody is signed in to the console."""
 
     def __init__(self, app: Flask, address: str) -> None:
-        super().__init__(app.test_client())
+        self.client = app.test_client()
+        super().__init__(self.client)
         self.service: Service = app.extensions["undersigned"]
         self.address = address
 

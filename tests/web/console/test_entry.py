@@ -198,7 +198,7 @@ def test_signing_in_leads_where_one_wanted_to_go(new_editor: New) -> None:
 @pytest.mark.parametrize("path", ["//evil.example/admin", "https://evil.example", "/statements"])
 def test_and_never_out_of_the_console(path: str, new_editor: New) -> None:
     editor = new_editor()
-    with editor._where.session_transaction() as cookie:
+    with editor.client.session_transaction() as cookie:
         cookie["next"] = path
 
     assert editor.sign_in().path == "/admin"
@@ -207,7 +207,7 @@ def test_and_never_out_of_the_console(path: str, new_editor: New) -> None:
 def test_after_signing_out_the_old_cookie_opens_nothing(app: Flask, new_editor: New) -> None:
     editor = new_editor()
     editor.sign_in()
-    client = editor._where
+    client = editor.client
     cookie = client.get_cookie("__Host-undersigned")
     assert editor.fill(editor.open("/admin"), "Sign out").path == "/admin/sign-in"
     client.set_cookie("__Host-undersigned", cookie.value)
@@ -511,7 +511,7 @@ def _set_up_second_factor(editor: EditorAtWork) -> None:
 def test_a_made_up_request_leads_nowhere(new_editor: New) -> None:
     editor = new_editor()
     asked(editor)
-    with editor._where.session_transaction() as cookie:
+    with editor.client.session_transaction() as cookie:
         cookie["asked"] = str(UUID(int=7))
 
     page = editor.press(editor.open("/admin/sign-in/inbox"), code=editor.code())
