@@ -8,12 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 
 from tests.actors import Program, Reader, Relay, wait_until
+from tests.web.console.conftest import EditorAtWork
+from widgets import editors
+from widgets.addresses import parse
+from widgets.audit import COMMAND_LINE
+from widgets.models import Role
 
 Start = Callable[..., Program]
 
@@ -214,6 +221,35 @@ def test_who_sends_half_a_request_is_cut_off_and_the_others_are_served(program: 
     assert time.monotonic() - begun < 15
     for connection in held:
         connection.close()
+
+
+@pytest.mark.parametrize(("signed_in", "status"), [(True, b" 200 "), (False, b" 303 ")])
+def test_an_editor_may_send_slowly_what_a_stranger_need_not_send_at_all(
+    program: Start, app: Flask, signed_in: bool, status: bytes
+) -> None:
+    """A picture over a slow line takes its time. To a stranger the door is shut before that."""
+    served = program("web", WEB_WORKERS=1, REQUEST_SECONDS=2).ready()
+    service = app.extensions["undersigned"]
+    with service.database.writing() as session:
+        address = parse("anna@example.org")
+        editors.add(session, address, "Anna", Role.EDITOR, COMMAND_LINE, datetime.now(UTC))
+    anna = EditorAtWork(app, "anna@example.org")
+    if signed_in:
+        anna.sign_in()
+    cookie = anna.client.get_cookie("__Host-undersigned")
+    head = (
+        "POST /admin/sign-out HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n"
+        f"Cookie: __Host-undersigned={cookie.value if cookie else ''}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(head.encode())
+        for _ in range(40 if signed_in else 1):
+            connection.sendall(b"a")
+            time.sleep(0.12)
+        answer = connection.recv(100_000)
+
+    assert status in answer
 
 
 def test_an_address_that_is_not_ours_and_a_port_that_is_taken_are_told_apart(
