@@ -4,6 +4,7 @@ import email
 import email.policy
 import http.client
 import os
+import random
 import re
 import signal
 import socket
@@ -359,9 +360,15 @@ def missing(what: str) -> NoReturn:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port that nobody listens on. Not one that the system would choose: those it may give to
+    any other process (of tests that run at the same time, too) before ours listens there."""
+    while True:
+        port = _CHANCE.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+_CHANCE = random.SystemRandom()  # not what a test may have seeded
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:

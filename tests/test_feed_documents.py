@@ -229,10 +229,10 @@ def test_entities_are_refused_in_little_time_and_memory(bomb: str) -> None:
     ids=lambda inside: inside[:24],
 )
 def test_nothing_in_a_feed_stalls_the_reading(inside: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # others may have the machine meanwhile
     with suppress(NotAFeed):
         parsed(rss(inside, "<title>One</title>"))
-    assert time.monotonic() - began < 6
+    assert time.process_time() - began < 6
 
 
 @settings(deadline=None, max_examples=150)
