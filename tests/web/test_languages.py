@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import html5lib
@@ -52,6 +53,7 @@ def forms(said: str | tuple[str, ...]) -> list[str]:
     return [said] if isinstance(said, str) else list(said)
 
 
+@cache
 def english(lang: str) -> list[re.Pattern[str]]:
     """What no piece of words in another language may be: each English string that differs there."""
     patterns = []
