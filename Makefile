@@ -18,9 +18,17 @@ install: $(VENV)/.dev
 LOOKS := $(addprefix --ignore=tests/, browser/test_heights.py browser/test_layout.py \
 	browser/test_accessibility.py browser/test_wordpress.py test_html.py)
 
+# As many processes as processors (and no more than 8), each with a database server, a program and
+# browsers of its own. The next test goes to whichever is free, in the order of the files: what
+# takes longest, in browser/, comes first. What shares something is kept in one process.
+PYTEST = $(BIN)/pytest -n logical --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+
 test: $(VENV)/.dev tests/node_modules/.done
-	$(BIN)/pytest
-	$(BIN)/pytest --database postgresql $(LOOKS)
+	@on_sqlite=passed; on_postgresql=passed; \
+	$(PYTEST) || on_sqlite=FAILED; \
+	$(PYTEST) --database postgresql $(LOOKS) || on_postgresql=FAILED; \
+	echo "on SQLite: $$on_sqlite; on PostgreSQL: $$on_postgresql"; \
+	test "$$on_sqlite $$on_postgresql" = "passed passed"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

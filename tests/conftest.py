@@ -39,11 +39,30 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.getoption('database')}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is in browser/ needs a browser, and says so by its mark."""
+    """What is in browser/ needs a browser, and says so by its mark. What shares something that
+    takes its time to make says so too: `make test` keeps it in one process."""
     for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker("browser")
+        if "browser" not in item.path.parts:
+            continue
+        item.add_marker("browser")
+        assert isinstance(item, pytest.Function)
+        for shared, parameter in (("shown", "shown"), ("natural", "browser_name")):
+            if shared in item.fixturenames:
+                group = f"{item.path.stem}, {shared}, {item.callspec.params[parameter]}"
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests recorded as a "table" is shown, whichever process they ran in."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "table" and report.when == "call":
+                    terminalreporter.write_line(str(value))
+    database = terminalreporter.config.getoption("database")
+    terminalreporter.section(f"that was on {database}", sep="-")
 
 
 class Databases:

@@ -199,7 +199,7 @@ def test_the_computed_height_is_the_browsers(
     served: Served,
     natural: dict[str, list[float]],
     browser_name: str,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     rows = []
     for name, measured in natural.items():
@@ -215,13 +215,12 @@ def test_the_computed_height_is_the_browsers(
                 worst=max(abs(one) / theirs for one, theirs in zip(off, measured, strict=True)),
             )
         )
-    with capsys.disabled():
-        print(f"\n\ncomputed heights beside {browser_name}’s, {len(WIDTHS)} widths from 240 px")
-        print(f"{'':24} {'equal':>7} {'px under':>9} {'px over':>8} {'off at most':>12}")
-        for row in rows:
-            print(
-                f"{row.name:24} {row.equal:7.0%} {row.under:9.0f} {row.over:8.0f} {row.worst:12.1%}"
-            )
+    table = [
+        f"\ncomputed heights beside {browser_name}’s, {len(WIDTHS)} widths from 240 px",
+        f"{'':24} {'equal':>7} {'px under':>9} {'px over':>8} {'off at most':>12}",
+        *(f"{r.name:24} {r.equal:7.0%} {r.under:9.0f} {r.over:8.0f} {r.worst:12.1%}" for r in rows),
+    ]
+    record_property("table", "\n".join(table))
     for row in rows:
         if row.name.startswith(LOOSE):
             assert row.worst <= MOST_BLANK_OF_HEIGHT or max(row.over, row.under) <= A_LINE, row

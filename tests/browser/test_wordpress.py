@@ -21,6 +21,7 @@ HEADLINE = "Reopen the River Gate reading room and return its letters"
 ENDORSED = "10 organisations endorse this"
 DESKTOP, PHONE = 1280, 390
 THEMES = themes() or ["none"]
+pytestmark = pytest.mark.xdist_group("wordpress")  # one is enough: it takes its time to start
 TALL = 1600  # so that the whole card is in view
 
 CLASSIC = "We signed this.\n\n{url}\n\nSo can you."
