@@ -417,6 +417,7 @@ def _refuse_others_sites(session: Session, slug: str, sites: Sequence[str]) -> N
         select(Site.origin, Member.name)
         .join(Member, Member.slug == Site.member_slug)
         .where(Site.origin.in_(all_of_them), Site.member_slug != slug)
+        .order_by(Site.id)
         .limit(1)
     ).first()
     if other:
