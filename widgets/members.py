@@ -465,8 +465,8 @@ def _as_slug(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What the spellings of one organisation's name share: case, accents, signs, spaces and a
-    leading "The" make no difference.
+    """What the spellings of one organisation's name share: case, accents, signs, spaces and any
+    "the" make no difference.
 
     >>> name_key("The Lamp-Keepers’ Union") == name_key("LAMP KEEPERS UNION")
     True
@@ -474,11 +474,7 @@ def name_key(name: str) -> str:
     folded = fold(name).replace("&", " and ")
     letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in folded)
     words = letters.replace(" s ", "s ").split()
-    if len(words) > 1 and words[0] == "the":
-        words = words[1:]
-    elif len(words) > 1 and words[-1] == "the":
-        words = words[:-1]
-    return "".join(words) or folded
+    return "".join(word for word in words if word != "the") or folded
 
 
 def website_key(website: str | None) -> str:

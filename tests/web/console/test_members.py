@@ -58,7 +58,7 @@ def test_a_member_is_added_with_all_it_has(anna: EditorAtWork, service: Service)
 
     assert page.path == "/admin/members/circle-of-lamp-keepers"
     assert "Circle of Lamp Keepers is a member now." in page.text
-    for told in ("Norway", "Ada", "ada@lamp.example", "https://blog.lamp.example", "Français"):
+    for told in ("Norway", "Ada", "ada@lamp.example", "https://blog.lamp.example", "French"):
         assert told in page.text
     entry = kept(service)
     assert entry.names == {"fr": "Cercle des Gardiens de Lampes", "de": "Lampenwärterkreis"}

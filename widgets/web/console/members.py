@@ -91,6 +91,7 @@ def show(editor: Editor, slug: str) -> Response:
         hanging=hanging,
         bars=bars,
         country=_country,
+        language_name=_language,
         widget_name=widget_name,
     )
     return make_response(html)
@@ -314,7 +315,7 @@ def _typed_contacts(form: Mapping[str, str]) -> Iterable[Person]:
         yield Person(
             form.get(f"{where}-name", "")[: members.LONGEST_TEXT],
             form.get(f"{where}-address", "")[: members.LONGEST_TEXT],
-            form.get(f"{where}-lang", "")[:40],
+            form.get(f"{where}-lang", "")[:40] or None,
             int(number) if number.isdecimal() and len(number) < 12 else None,
         )
 
@@ -332,11 +333,14 @@ def _form(
     tags = [tag for tag in languages.LANGUAGES if tag != languages.SOURCE]
     own = [tag for tag in entry.names if tag not in tags and f"name-{tag}" not in found]
     wrong = [tag for tag in entry.names if tag not in tags and f"name-{tag}" in found]
-    room = min(ROOM, members.MOST_CONTACTS - len(entry.contacts))
+    people = [*entry.contacts]
+    while people and people[-1] == Person():  # the room that was not used
+        people.pop()
+    room = max(0, min(ROOM, members.MOST_CONTACTS - len(people)))
     html = render_template(
         "console/member_form.html",
         member=member,
-        entry=replace(entry, contacts=[*entry.contacts, *[Person()] * max(room, 0)]),
+        entry=replace(entry, contacts=people + [Person()] * room),
         slug=slug,
         tags=[languages.SOURCE, *tags, *(tag for tag in own if tag != languages.SOURCE)],
         other=wrong[0] if wrong else "",
