@@ -26,9 +26,11 @@ from urllib.parse import urlencode, urlsplit
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from werkzeug.test import EnvironBuilder  # noqa: E402
+
 from tests.actors import Program, Reader, Relay, free_port, wait_until  # noqa: E402
 from tests.samples import publish, statement_file  # noqa: E402
-from widgets import heights, layout, newsletters, records  # noqa: E402
+from widgets import create_app, heights, layout, newsletters, records  # noqa: E402
 from widgets import settings as setting_values  # noqa: E402
 from widgets.addresses import parse  # noqa: E402
 from widgets.service import Service, open_service  # noqa: E402
@@ -77,6 +79,7 @@ def main() -> None:
             sizes(served)
             rendering(served)
             computing_heights(served)
+            counting(settings)
             reading(served, running, folder)
             sign_ups(served, folder, relay)
             by_state(served, settings)
@@ -187,6 +190,44 @@ def timed(work: Callable[[], object]) -> float:
         work()
         found.append(time.perf_counter() - started)
     return min(found)
+
+
+def counting(settings: dict[str, str]) -> None:
+    """What it costs to count a showing: the same kept card from an application that counts and from
+    one that doesn't, in turns, without a server around them."""
+    apps = {
+        name: create_app(setting_values.from_values({**settings, "SIGHTINGS_SECONDS": pause}))
+        for name, pause in (("not counted", "0"), ("counted", "60"))
+    }
+    frame = {
+        "HTTP_ACCEPT_ENCODING": "br",
+        "HTTP_SEC_FETCH_DEST": "iframe",
+        "HTTP_SEC_FETCH_SITE": "cross-site",
+        "HTTP_REFERER": "https://member.example/",
+    }
+    environ = EnvironBuilder(
+        CARD, query_string="site=member", environ_overrides=frame
+    ).get_environ()
+    times: dict[str, list[float]] = {name: [] for name in apps}
+    for _ in range(200):
+        for name, app in apps.items():
+            started = time.perf_counter()
+            for _ in range(100):
+                app.wsgi_app(environ, lambda *_: None)  # type: ignore[arg-type, return-value]
+            times[name].append((time.perf_counter() - started) / 100)
+    base = statistics.median(times["not counted"][10:])
+    rows = [
+        (
+            name,
+            f"{statistics.median(taken[10:]) * 1e6:.1f}",
+            f"{statistics.median(taken[10:]) / base:.2f}",
+        )
+        for name, taken in times.items()
+    ]
+    for app in apps.values():
+        app.extensions["sightings"].close()
+        app.extensions["undersigned"].database.close()
+    table("Counting a kept card's showing", rows, ("what", "median µs", "of not counted"))
 
 
 def reading(served: Program, running: list[Program], folder: Path) -> None:

@@ -205,6 +205,7 @@ def make_app() -> Iterator[Callable[[Settings], Flask]]:
 
     yield make
     for app in made:
+        app.extensions["sightings"].close()
         app.extensions["undersigned"].database.close()
 
 

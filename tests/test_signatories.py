@@ -11,7 +11,8 @@ from widgets.models import Database, Fact, Signatory, Statement
 from widgets.models.database import _alembic
 from widgets.models.fact import NAMES_KEYED_BY, content_version
 from widgets.service import Service, make_ready
-from widgets.signatories import MOST, BadRow, Name, Table, read_csv
+from widgets.signatories import MOST, Name, Table, read_csv
+from widgets.tables import BadRow
 from widgets.text import fold
 
 TABLE = (

@@ -9,9 +9,11 @@ from widgets import settings as setting_values
 from widgets.models.fact import content_version
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
+from widgets.sightings import Tally
 from widgets.statement_files import SLUG
 from widgets.web import (
     console,
+    counting,
     crawlers,
     embeds,
     errors,
@@ -72,7 +74,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         with service.database.reading() as session:
             return content_version(session)
 
-    cached = PageCache(app.wsgi_app, read_version, settings.content_check_seconds)
+    tally = Tally(service.database, settings.sightings_seconds)
+    app.extensions["sightings"] = tally
+    count = counting.counter(tally, settings.origin) if tally.counts else None
+    cached = PageCache(app.wsgi_app, read_version, settings.content_check_seconds, count)
     app.wsgi_app = cached  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

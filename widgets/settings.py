@@ -66,6 +66,7 @@ class Settings:
     retry_base_seconds: float = 30.0  # first back-off of a refused mail; doubles each time
     lease_seconds: float = 60.0  # how long a worker may hold a message it is sending
     content_check_seconds: float = 1.0  # how stale a cached page may be after a change
+    sightings_seconds: float = 60.0  # between two writings of what was shown where; 0: not counted
     feed_seconds: float = 900.0  # between two fetches of a feed that the network follows
     feed_allow_private: bool = False  # feeds may lie on this machine and in private networks
     host: str = "127.0.0.1"
@@ -203,6 +204,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         retry_base_seconds=number("RETRY_BASE_SECONDS", usual.retry_base_seconds, 0.01),
         lease_seconds=number("LEASE_SECONDS", usual.lease_seconds, 1),
         content_check_seconds=number("CONTENT_CHECK_SECONDS", usual.content_check_seconds, 0),
+        sightings_seconds=number("SIGHTINGS_SECONDS", usual.sightings_seconds, 0),
         feed_seconds=number("FEED_SECONDS", usual.feed_seconds, 1),
         feed_allow_private=truth("FEED_ALLOW_PRIVATE", usual.feed_allow_private),
         host=host,

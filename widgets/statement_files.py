@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from widgets import images, signatories, text
+from widgets.tables import BadRow
 
 LARGEST = 1_000_000  # bytes of one statement
 LONGEST_TITLE = 300  # characters
@@ -209,7 +210,7 @@ def _add_names(statement: StatementFile) -> None:
         table = signatories.read_csv(path.read_bytes())
     except OSError as error:
         raise BadFile(path, 1, f"can't be read: {error.strerror}") from None
-    except signatories.BadRow as error:
+    except BadRow as error:
         raise BadFile(path, error.line, error.reason) from None
     statement.names = table.names
     statement.warnings += [f"{path}:{line}: {reason}" for line, reason in table.warnings]

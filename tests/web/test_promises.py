@@ -16,6 +16,7 @@ import pytest
 from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -27,7 +28,7 @@ from widgets import editors
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
-from widgets.models import Base, Role
+from widgets.models import Base, Role, Sighting
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
@@ -253,18 +254,62 @@ def test_only_widgets_can_be_framed(answers: list[tuple[str, TestResponse]]) -> 
             assert answer.headers["X-Frame-Options"] == "DENY", name
 
 
-def test_nothing_is_written_anywhere_by_reading(
+def test_nothing_is_written_anywhere_by_reading_but_how_often_a_widget_was_shown(
     app: Flask, service: Service, filled: dict[str, Any], client: FlaskClient
 ) -> None:
-    before = _everything(service)
+    app.extensions["sightings"].write()
+    began = datetime.now(UTC).date()
+    before = _everything(service, but=Sighting.__tablename__)
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()):
             for values in filled.get(rule.endpoint, [anything(rule)]):
                 path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
                 client.get(path)
                 client.head(path)
+    app.extensions["sightings"].write()
 
-    assert _everything(service) == before
+    assert _everything(service, but=Sighting.__tablename__) == before
+    with service.database.reading() as session:
+        counted = session.scalars(select(Sighting)).all()
+    columns = set(Sighting.__table__.columns.keys())
+    assert columns == {"day", "widget", "member_slug", "shown"}
+    assert {one.member_slug for one in counted} == {""}
+    assert {one.day for one in counted} <= {datetime.now(UTC).date(), began}
+    assert {one.widget for one in counted} == {
+        "newsletters/weekly",
+        "posts/news",
+        "statements/latest",
+        "statements/river-gate",
+        "statements/river-gate/signatories",
+        "stories",
+    }
+
+
+def test_of_a_thousand_readers_only_their_number_is_kept(
+    app: Flask, service: Service, filled: dict[str, Any]
+) -> None:
+    path = "/embed/statements/river-gate"
+    app.extensions["sightings"].write()
+    before = _everything(service, but=Sighting.__tablename__)
+    for number in range(250):
+        app.test_client().get(
+            f"{path}?site=somebody-{number}&q=sought{number}",
+            headers={
+                "Referer": f"https://reader{number}.example/private?who=anna",
+                "User-Agent": f"Browser of number {number}",
+                "X-Forwarded-For": f"198.51.100.{number}",
+                "Cookie": f"who=anna{number}",
+            },
+            environ_overrides={"REMOTE_ADDR": f"198.51.100.{number}"},
+        )
+    app.extensions["sightings"].write()
+
+    with service.database.reading() as session:
+        rows = session.scalars(select(Sighting).where(Sighting.shown >= 250)).all()
+    assert [(one.widget, one.member_slug) for one in rows] == [("statements/river-gate", "")]
+    assert _everything(service, but=Sighting.__tablename__) == before
+    for trace in ("198.51.100", "somebody", "reader", "Browser", "sought"):
+        assert trace not in repr([vars(one) for one in rows])
 
 
 def test_no_table_and_no_file_holds_a_readers_ip_address(
@@ -277,6 +322,7 @@ def test_no_table_and_no_file_holds_a_readers_ip_address(
         environ_overrides={"REMOTE_ADDR": "198.51.100.77"},
     )
     assert answer.status_code == 303
+    app.extensions["sightings"].write()
 
     assert "198.51.100.77" not in _everything(service)
     files = [path.read_bytes() for path in settings.instance_path.rglob("*") if path.is_file()]
@@ -432,10 +478,11 @@ def test_only_the_members_origins_may_frame_where_they_are_named(
     assert "frame-ancestors 'none'" in client.get("/").headers["Content-Security-Policy"]
 
 
-def _everything(service: Service) -> str:
-    """All rows of all tables."""
+def _everything(service: Service, but: str = "") -> str:
+    """All rows of all tables, but for those of one."""
     with service.database.reading() as session:
         return "\n".join(
             str(sorted(map(str, session.execute(table.select()).all())))
             for table in Base.metadata.sorted_tables
+            if table.name != but
         )

@@ -90,6 +90,7 @@ class PageCache:
     """WSGI middleware.
 
     version: reads the content version from the database; asked at most once in check_seconds.
+    shown: called with each page that a reader is sent whole, its path and its ?site=.
     """
 
     def __init__(
@@ -97,10 +98,12 @@ class PageCache:
         app: Callable[..., Iterable[bytes]],
         version: Callable[[], int],
         check_seconds: float,
+        shown: Callable[["WSGIEnvironment", str, str], None] | None = None,
     ) -> None:
         self._app = app
         self._read_version = version
         self._check_seconds = check_seconds
+        self._shown = shown
         self._version = -1
         self._checked = float("-inf")
         self._pages: OrderedDict[tuple[Any, ...], _Page] = OrderedDict()
@@ -138,6 +141,9 @@ class PageCache:
             )
             if len(whole) <= LARGEST_KEPT:
                 self._store(key, page)
+        whole_page = environ["REQUEST_METHOD"] == "GET" and page.status[0] == "2"
+        if self._shown and whole_page and not _is_known(page, environ):
+            self._shown(environ, path, dict(key[2]).get("site", ""))
         return _answer(page, environ, start_response)
 
     def bytes_kept(self) -> int:
@@ -177,8 +183,7 @@ def _answer(
     page: _Page, environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     headers: Headers = [*page.headers, ("ETag", page.etag), ("Vary", "Accept-Encoding")]
-    known = environ.get("HTTP_IF_NONE_MATCH", "")
-    if page.etag[2:] in known or known.strip() == "*":
+    if _is_known(page, environ):
         start_response("304 Not Modified", [h for h in headers if h[0] != "Content-Type"])
         return []
     encoding = _best_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -190,6 +195,12 @@ def _answer(
     headers.append(("Content-Length", str(len(body))))
     start_response(page.status, headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _is_known(page: _Page, environ: "WSGIEnvironment") -> bool:
+    """Whether the browser says that it has the page still."""
+    known = environ.get("HTTP_IF_NONE_MATCH", "")
+    return page.etag[2:] in known or known.strip() == "*"
 
 
 def _is_picture(page: _Page) -> bool:

@@ -27,6 +27,7 @@ from widgets.heights import Height
 from widgets.languages import N_
 from widgets.statements import Shown
 from widgets.web import parameters, service, statement_languages
+from widgets.web.counting import OURS
 from widgets.web.parameters import Look
 
 blueprint = Blueprint("snippets", __name__)
@@ -109,6 +110,7 @@ def _without_colours(path: str) -> str:
 def shown_at(path: str) -> str | None:
     """The page that a frame at this path shows; None where it is an error."""
     environ = EnvironBuilder(path=path, base_url=service().settings.base_url).get_environ()
+    environ[OURS] = True
     # in a context of its own: the widget may speak another language than this page, and the
     # styles that its policy names are not this page's
     body, status, _ = Context().run(run_wsgi_app, current_app.wsgi_app, environ, True)
