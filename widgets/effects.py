@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from widgets import statements, text
-from widgets.models import Member, Newsletter, NewsletterText, Sighting, Statement
+from widgets.models import Member, Newsletter, NewsletterText, Sighting, Standing, Statement
 from widgets.statements import Subject, first, nearest_to, subjects
 
 LOOKED_BACK = timedelta(days=30)  # over which a widget was seen on a site
@@ -172,9 +172,16 @@ def _stories(
     whole = max(before, after, key=len)
     changed = [one for one in whole if nearest_to(one.slug, before) != nearest_to(one.slug, after)]
     headlines = _headlines(session, [one.id for one in changed])
-    for one in changed:
-        like = f"like “{headlines[one.id][0]}”"
-        yield Place("widget", f"{STORIES}?like={one.slug}", "more stories", like)
+    liked = [(one.slug, headlines[one.id][0]) for one in changed]
+    if nearest_to("", before) != nearest_to("", after):  # what is like nothing that stands
+        rows = session.execute(
+            select(Statement.slug, Statement.title)
+            .where(Statement.standing == Standing.WITHDRAWN, Statement.id != statement.id)
+            .order_by(Statement.id)
+        )
+        liked += [(slug, headline) for slug, headline in rows]
+    for slug, headline in liked:
+        yield Place("widget", f"{STORIES}?like={slug}", "more stories", f"like “{headline}”")
 
 
 def _narrowings(statement: Statement) -> list[_Narrowing]:
