@@ -123,9 +123,17 @@ def _its_own(statement: Statement, step: Step) -> Iterator[Place]:
         yield Place("page", f"{page}/share.png", "the picture that is drawn for links to it")
     yield Place("data", f"{page}.json", "the statement as data")
     if step != Step.CORRECT:
-        yield Place("data", f"/oembed?url={page}", "what WordPress and others learn about its page")
-        yield Place("data", f"/oembed?url={card}", "the same about its card")
-    yield Place("data", f"/oembed?url={full}", "the same about all its text")
+        yield Place(
+            "data", f"/oembed?url={page}", "what WordPress and others are told of its page (oEmbed)"
+        )
+        yield Place("data", f"/oembed?url={card}", "the same of its card")
+    yield Place(
+        "data",
+        f"/oembed?url={full}",
+        "the same of all its text"
+        if step != Step.CORRECT
+        else "what WordPress and others are told of all its text (oEmbed)",
+    )
     yield Place("widget", card, "its card")
     yield Place("widget", full, "all its text")
     if step != Step.CORRECT:
