@@ -24,6 +24,21 @@ def test_a_page_is_the_sum_of_its_boxes() -> None:
     assert heights.natural(FORM, 600) == wide
 
 
+def test_a_correction_is_a_box_below_the_headline() -> None:
+    def page(notice: str) -> str:
+        return f"""<body class="card full"><main><div class="words"><div class="flow"><h1>T</h1>
+        {notice}<div class="text"><p>Open it.</p></div></div></div></main><footer></footer>"""
+
+    without, short = page(""), page('<p class="correction">It was Monday.</p>')
+    long = page('<p class="correction">Corrected on 3 May: it was Monday and not Tuesday.</p>')
+    khmer = page('<p class="correction" lang="km">It was Monday.</p>')
+    for width, lines in ((300, 2), (600, 1)):
+        alone = heights.natural(without, width)
+        assert heights.natural(short, width) == alone + 12 + 9 + 20
+        assert heights.natural(long, width) == alone + 12 + 9 + lines * 20
+        assert heights.natural(khmer, width) == alone + 12 + 9 + 24.5
+
+
 def test_a_quotation_is_known_by_its_place_and_not_by_its_words() -> None:
     page = """<body class="card full"><main><div class="words"><div class="flow"><div class="text">
     <p>Open it.</p><blockquote class="pull"><p>Open it.</p></blockquote></div></div></div></main>"""

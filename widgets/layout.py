@@ -240,7 +240,8 @@ class Layout:
             return 12, 0
         above = {
             "endorsement": 24, "form": 20, "promise": 12, "lede": 12, "of": 4, "fit": 16,
-            "note": 16, "turn": 20, "ways": 16, "jumps": 16, "groups": 16, "trial": 16,
+            "correction": 12, "note": 16, "turn": 20, "ways": 16, "jumps": 16, "groups": 16,
+            "trial": 16,
         }  # fmt: skip
         below = {"meta": 8, "problem": 8, "label": 4}
         if "search" in names:
@@ -261,6 +262,8 @@ class Layout:
             return 0, 24, 0
         if "endorsement" in names:
             return 17, 0, 0
+        if "correction" in names:
+            return 9, 0, 0
         if "problem" in names:
             return 0, 15, 0
         if "trial" in names:
@@ -286,7 +289,7 @@ class Layout:
             font, size, line = typesetting.SERIF, 18, 26
         elif names & {"turn", "ways", "jumps"} or node.tag == "footer":
             size, line = 14, 24
-        elif names & {"of", "note", "names"}:
+        elif names & {"of", "note", "names", "correction"}:
             size, line = 14, 20
         elif names & {"meta", "promise", "trial"}:
             size, line = 13, 20

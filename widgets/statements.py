@@ -23,10 +23,21 @@ from widgets.statement_files import (
 )
 
 MOST_STORIES = 6
+MOST_IN_A_FEED = 30
 
 
 class NoSuchStatement(Exception):
     """There is no statement of this name."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What readers are told of a statement that is not what it was. lang: of the text: where a
+    translation has none, it is the original's. on: the day of the correction or withdrawal."""
+
+    text: str
+    lang: str
+    on: date
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class Shown:
     image_credit: str | None
     withdrawn_on: date | None
     updated_at: datetime
+    correction: Notice | None = None
+    withdrawal: Notice | None = None  # why; there may be no reason given
 
 
 class Withdrawn(Exception):
@@ -168,7 +181,7 @@ def latest(session: Session, lang: str = "", *, topic: str = "", country: str = 
     topic: in any of the statement's languages, without regard to case and accents. country: ISO
     3166-1 alpha-2.
     """
-    about = next((one for one in _subjects(session) if one.is_on(topic, country)), None)
+    about = first(subjects(session), topic, country)
     return _in_order(session, [about.id], lang)[0] if about else None
 
 
@@ -178,12 +191,8 @@ def stories(
     """At most MOST_STORIES statements that stand: those that share most topics and countries with
     the one of the slug `like` (which is not among them), then the newest. topic and country as
     for `latest`."""
-    subjects = _subjects(session)
-    alike = next((one for one in subjects if one.slug == like), None)
-    found = [one for one in subjects if one is not alike and one.is_on(topic, country)]
-    if alike:
-        found.sort(key=alike.shared_with, reverse=True)  # among equals, the newest stay first
-    return _in_order(session, [one.id for one in found[:MOST_STORIES]], lang)
+    found = nearest_to(like, subjects(session), topic, country)
+    return _in_order(session, [one.id for one in found], lang)
 
 
 # Drafts, and what still gathers endorsements, are not there for anybody outside the console.
@@ -192,11 +201,12 @@ _NEWEST_FIRST = (Statement.published_on.desc(), Statement.id.desc())
 
 
 @dataclass
-class _Subject:
+class Subject:
     """What a statement is about. topics: folded, of each of its languages."""
 
     id: int
     slug: str
+    published_on: date
     countries: frozenset[str]
     topics: list[frozenset[str]]
 
@@ -204,33 +214,50 @@ class _Subject:
         on_topic = not topic or any(text.fold(topic) in one for one in self.topics)
         return on_topic and (not country or country.upper() in self.countries)
 
-    def shared_with(self, other: "_Subject") -> int:
+    def shared_with(self, other: "Subject") -> int:
         """How many topics and countries. A topic in several languages is one."""
         topics = max(len(ours & theirs) for ours in self.topics for theirs in other.topics)
         return topics + len(self.countries & other.countries)
 
 
-def _subjects(session: Session) -> list[_Subject]:
-    """Of all statements that stand, the newest first."""
+def subjects(session: Session, also: int | None = None) -> list[Subject]:
+    """Of all statements that stand, the newest first; and of one more, as if it stood too."""
     rows = session.execute(
         select(
             Statement.id,
             Statement.slug,
+            Statement.published_on,
             Statement.countries,
             Statement.topics,
             Translation.topics,
         )
         .outerjoin(Translation, Translation.statement_id == Statement.id)
-        .where(Statement.standing == Standing.PUBLISHED)
+        .where((Statement.standing == Standing.PUBLISHED) | (Statement.id == also))
         .order_by(*_NEWEST_FIRST)
     )
-    found: dict[int, _Subject] = {}
-    for id_, slug, countries, topics, translated in rows:
+    found: dict[int, Subject] = {}
+    for id_, slug, published_on, countries, topics, translated in rows:
         subject = found.setdefault(
-            id_, _Subject(id_, slug, frozenset(countries), [_folded(topics)])
+            id_, Subject(id_, slug, published_on, frozenset(countries), [_folded(topics)])
         )
         subject.topics.append(_folded(translated or []))
     return list(found.values())
+
+
+def first(among: Sequence[Subject], topic: str = "", country: str = "") -> Subject | None:
+    """What `latest` shows, of subjects with the newest first."""
+    return next((one for one in among if one.is_on(topic, country)), None)
+
+
+def nearest_to(
+    like: str, among: Sequence[Subject], topic: str = "", country: str = ""
+) -> list[Subject]:
+    """What `stories` shows, of subjects with the newest first."""
+    alike = next((one for one in among if one.slug == like), None)
+    found = [one for one in among if one is not alike and one.is_on(topic, country)]
+    if alike:
+        found.sort(key=alike.shared_with, reverse=True)  # among equals, the newest stay first
+    return found[:MOST_STORIES]
 
 
 def _folded(topics: list[str]) -> frozenset[str]:
@@ -275,7 +302,27 @@ def _shown(statement: Statement, lang: str) -> Shown:
         image_credit=credit,
         withdrawn_on=statement.withdrawn_on,
         updated_at=updated_at,
+        correction=_correction(statement, found),
+        withdrawal=_withdrawal(statement, found),
     )
+
+
+def _correction(statement: Statement, translation: Translation | None) -> Notice | None:
+    if statement.corrected_on is None:
+        return None
+    if translation and translation.correction:
+        return Notice(translation.correction, translation.lang, statement.corrected_on)
+    if statement.correction:
+        return Notice(statement.correction, statement.lang, statement.corrected_on)
+    return None  # it was another translation that was wrong
+
+
+def _withdrawal(statement: Statement, translation: Translation | None) -> Notice | None:
+    if statement.withdrawn_on is None or not statement.withdrawal:
+        return None
+    if translation and translation.withdrawal:
+        return Notice(translation.withdrawal, translation.lang, statement.withdrawn_on)
+    return Notice(statement.withdrawal, statement.lang, statement.withdrawn_on)
 
 
 def nearest(asked: str, languages: Sequence[str]) -> str:
@@ -336,6 +383,7 @@ def _save(
         "endorsement": file.endorsement,
         "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
         "withdrawn_on": file.withdrawn_on,
+        "withdrawal": statement.withdrawal if file.withdrawn_on else None,
         "image_id": _image_row(session, picture).id if picture else None,
         "image_alt": file.picture.alt if file.picture else "",
         "image_credit": file.picture.credit if file.picture else None,

@@ -14,14 +14,17 @@ from statistics import mean
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.actors import CHECKOUT, Program, Reader
 from tests.browser.conftest import FLAGS, TOOLS, Member, _paint, missing
 from tests.browser.texts import NAMES, TEXTS
 from tests.conftest import SECRET, Databases
 from tests.samples import follow
-from widgets import create_app, heights
+from widgets import create_app, heights, publication
 from widgets import settings as setting_values
+from widgets.audit import COMMAND_LINE
+from widgets.models import Statement
 from widgets.service import Service
 from widgets.statements import import_files
 from widgets.web.snippets import snippet
@@ -126,6 +129,28 @@ class Served:
         instance, now = self.service.settings.instance_path, datetime.now(UTC)
         import_files(self.service.database, instance, paths, now)
 
+    def notice(self, slug: str) -> str:
+        with self.service.database.reading() as session:
+            found = session.scalars(select(Statement).where(Statement.slug == slug)).one()
+        return found.correction or ""
+
+    def correct(self, slug: str, notice: str) -> None:
+        """Tells readers of a correction; with no words, no more."""
+        now = datetime.now(UTC)
+        with self.service.database.writing() as session:
+            found = session.scalars(select(Statement).where(Statement.slug == slug)).one()
+            number, lang = found.id, found.lang
+            if notice:
+                publication.correct(session, number, {lang: notice}, now.date(), COMMAND_LINE, now)
+            else:
+                publication.uncorrect(session, number, COMMAND_LINE, now)
+
+
+CORRECTION = (
+    "An earlier version said that the logbook held 1,240 remarks. It holds 1,204 of them, as the "
+    "clerk’s receipt says."
+)
+
 
 @pytest.fixture(scope="module")
 def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -146,7 +171,11 @@ def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
         network.write(slug, text, NAMES)
     many = [f"{NAMES[number % 6]} {number}" for number in range(700)]
     network.write("greek", TEXTS["greek"], many)
-    network.publish(*TEXTS)
+    network.write("corrected", TEXTS["latin"], NAMES)
+    network.write("corrected-khmer", TEXTS["khmer"], NAMES)
+    network.publish(*TEXTS, "corrected", "corrected-khmer")
+    network.correct("corrected", CORRECTION)
+    network.correct("corrected-khmer", "សៀវភៅនេះមានកំណត់សម្គាល់របស់អ្នកដំណើរ ប៉ុន្តែមិនមានឈ្មោះទេ។")
     follow(network.service, "news", posts=5)
     try:
         program.ready()
@@ -162,6 +191,8 @@ LIST = "/embed/statements/{}/signatories"
 FORM = "/embed/newsletters/weekly"
 MEASURED = {
     **{f"{slug}, full text": FULL.format(slug) for slug in TEXTS},
+    "corrected, full text": FULL.format("corrected"),
+    "khmer, corrected": FULL.format("corrected-khmer"),
     "35 names": LIST.format("latin"),
     "a page of 700 names": LIST.format("greek"),
     "their countries": LIST.format("greek") + "?group=country",
@@ -312,6 +343,19 @@ def test_what_changes_after_pasting_fits_too(served: Served, measure: Measure) -
         served.publish("latin")
 
 
+def test_a_full_text_pasted_before_it_was_corrected_ends_with_a_whole_line(
+    served: Served, measure: Measure
+) -> None:
+    """The notice takes the room that is left, then of the picture, then whole lines at the end."""
+    for slug in ("corrected", "corrected-khmer"):
+        notice = served.notice(slug)
+        served.correct(slug, "")
+        sizes = framed(served.height(FULL.format(slug)))
+        served.correct(slug, notice)
+        (found,) = measure([Job(served.url + FULL.format(slug), sizes, WRONG)])
+        assert [one for one in found if one] == []
+
+
 CHANGING = FULL.format("latin")
 
 
@@ -319,7 +363,8 @@ def test_a_card_keeps_its_height_whatever_statement_it_shows(
     served: Served, measure: Measure
 ) -> None:
     sizes = framed(heights.PICTURED_CARD)
-    for found in measure([Job(served.url + CARD.format(s), sizes, WRONG) for s in TEXTS]):
+    slugs = (*TEXTS, "corrected", "corrected-khmer")
+    for found in measure([Job(served.url + CARD.format(slug), sizes, WRONG) for slug in slugs]):
         assert [one for one in found if one] == []
 
 
@@ -354,7 +399,10 @@ LOW = {
     "card, Greek": CARD.format("greek"),
     "card, Arabic": CARD.format("arabic"),
     "card, Khmer": CARD.format("khmer"),
+    "card, corrected": CARD.format("corrected"),
+    "card, Khmer, corrected": CARD.format("corrected-khmer"),
     "full text": FULL.format("latin"),
+    "full text, corrected": FULL.format("corrected"),
     "names": LIST.format("latin"),
     "some names": f"{LIST.format('latin')}?view=compact",
     "latest": "/embed/statements/latest",

@@ -221,6 +221,7 @@ def test_a_statement_is_data_with_all_that_its_page_says(client: FlaskClient) ->
             {"name": "Union of Lamp Keepers", "country": None, "url": None},
             {"name": "اتحاد القرّاء", "country": None, "url": None},
         ],
+        "correction": None,
         "withdrawn": None,
     }
     assert updated.tzinfo
@@ -243,6 +244,7 @@ def test_what_is_withdrawn_or_was_never_there_says_so_as_data(
         "lang": "en",
         "title": "Reopen the reading room",
         "withdrawn": "2026-03-05",
+        "reason": None,
     }
     assert missing.json == {"error": "There is no statement of this name."}
     for answer in (gone, missing):

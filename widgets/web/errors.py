@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from widgets.feeds import NoSuchFeed
 from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
-from widgets.statements import NoSuchStatement, Withdrawn
+from widgets.statements import NoSuchStatement, Notice, Withdrawn
 from widgets.text import long_date
 from widgets.web import cache, parameters, rendering
 
@@ -82,15 +82,21 @@ def install(app: Flask) -> None:
                 title=statement.title,
                 date=long_date(statement.withdrawn_on, spoken()),
             ),
+            notice=statement.withdrawal,
         )
         # it stays embedded on many sites: a frame that says so is kept like the card it was
         return cache.keep(gone) if rendering.is_framed() else gone
 
 
 def page(
-    code: int, *, status: int | None = None, title: str | None = None, text: str | None = None
+    code: int,
+    *,
+    status: int | None = None,
+    title: str | None = None,
+    text: str | None = None,
+    notice: Notice | None = None,
 ) -> Response:
-    """An error page in the hand of where it appears."""
+    """An error page in the hand of where it appears. notice: the network's own words below ours."""
     rendering.speak_to_one_reader()
     words = WORDS[code]
     folder = "embeds" if rendering.is_framed() else "pages"
@@ -99,6 +105,7 @@ def page(
         look=parameters.asked_look(),
         title=title or gettext(words[0]),
         text=text or gettext(words[1]),
+        notice=notice,
         again=request.method == "POST" and code in (500, 503),
     )
     return make_response(html, status or code)

@@ -172,6 +172,13 @@ def article(statement: Shown) -> dict[str, Any]:
         "publisher": _network(),
         "isAccessibleForFree": True,
     }
+    if notice := statement.correction:
+        found["correction"] = {
+            "@type": "CorrectionComment",
+            "text": notice.text,
+            "inLanguage": notice.lang,
+            "datePublished": notice.on.isoformat(),
+        }
     if statement.topics:
         found["keywords"] = statement.topics
     if statement.lang != statement.original_lang:

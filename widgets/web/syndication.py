@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 
 from widgets import images, languages, signatories, statements
-from widgets.statements import NoSuchStatement, Shown, Withdrawn
+from widgets.statements import NoSuchStatement, Notice, Shown, Withdrawn
 from widgets.text import blocks, xml_only
 from widgets.web import cache, service, statement_languages
 from widgets.web.metadata import preview_size, statement_url, summary
@@ -17,15 +17,14 @@ from widgets.web.rendering import picture_url, with_lang
 
 blueprint = Blueprint("syndication", __name__)
 
-NEWEST = 30  # statements in a feed
-
 
 @blueprint.get("/feed.atom")
 def atom() -> Response:
     """RFC 4287. An entry's id is its statement's address, whatever the language: it never
     changes."""
     with service().database.reading() as session:
-        listed = statements.newest(session, statement_languages(asked_look().lang), most=NEWEST)
+        wanted = statement_languages(asked_look().lang)
+        listed = statements.newest(session, wanted, most=statements.MOST_IN_A_FEED)
         counts = signatories.counts(session)
         updated = statements.last_change(session)
     xml = render_template(
@@ -44,7 +43,8 @@ def json_feed() -> Response:
     """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
     settings = service().settings
     with service().database.reading() as session:
-        listed = statements.newest(session, statement_languages(asked_look().lang), most=NEWEST)
+        wanted = statement_languages(asked_look().lang)
+        listed = statements.newest(session, wanted, most=statements.MOST_IN_A_FEED)
         counts = signatories.counts(session)
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -77,6 +77,7 @@ def statement(slug: str) -> Response:
         "picture": _picture_as_data(shown),
         "count": len(names),
         "signatories": [asdict(name) for name in names],
+        "correction": _notice_as_data(shown.correction),
         "withdrawn": None,
     }
     return _public(_json(data), "application/json")
@@ -84,9 +85,10 @@ def statement(slug: str) -> Response:
 
 @blueprint.errorhandler(Withdrawn)
 def withdrawn(error: Withdrawn) -> Response:
-    day = error.statement.withdrawn_on
-    assert day
-    return _open(_json({**_named(error.statement), "withdrawn": day.isoformat()}), 410)
+    gone = error.statement
+    assert gone.withdrawn_on
+    told = {"withdrawn": gone.withdrawn_on.isoformat(), "reason": _notice_as_data(gone.withdrawal)}
+    return _open(_json({**_named(gone), **told}), 410)
 
 
 @blueprint.errorhandler(NoSuchStatement)
@@ -168,6 +170,12 @@ def _picture_as_data(statement: Shown) -> dict[str, Any] | None:
         return None
     del shown["length"]
     return {**shown, "alt": statement.image_alt, "credit": statement.image_credit}
+
+
+def _notice_as_data(notice: Notice | None) -> dict[str, str] | None:
+    if notice is None:
+        return None
+    return {"date": notice.on.isoformat(), "lang": notice.lang, "text": notice.text}
 
 
 def _json(data: dict[str, Any]) -> str:
