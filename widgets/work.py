@@ -4,14 +4,18 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from widgets import jobs
+from widgets import inviting, jobs, names_by_hand
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
 log = logging.getLogger("undersigned.work")
 
 # Each goes on from task.done, and calls task.advance in every transaction that does a part.
-KINDS: dict[str, Callable[[Service, Task], Outcome]] = {}
+KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
+    "ask for endorsements": inviting.send_invitations,
+    "remind members": inviting.send_reminders,
+    "add names": names_by_hand.add_table,
+}
 
 
 def do_one(
