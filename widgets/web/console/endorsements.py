@@ -10,16 +10,16 @@ from flask import Response, abort, make_response, render_template, request, url_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import endorsing, inviting, names_by_hand, regions, signatories, tables, zones
+from widgets import endorsing, inviting, moments, names_by_hand, regions, signatories, tables
 from widgets.inviting import Candidate, CannotInvite
 from widgets.models import Editor, Reply, Statement
+from widgets.moments import BadMoment
 from widgets.names_by_hand import LARGEST_TABLE, NoNote, NoSuchName
 from widgets.signatories import BadName, BadRow, Table, Twin
 from widgets.text import country_name, is_country
 from widgets.web import service
 from widgets.web.console.asked import page_number, search
 from widgets.web.console.door import Screen, noted
-from widgets.zones import BadMoment
 
 screen = Screen("endorsements", __name__, url_prefix="/admin/statements/<int:number>/endorsements")
 
@@ -356,9 +356,12 @@ def _statement(session: Session, number: int) -> Statement:
     return statement
 
 
-def _rendered(page: str, statement: Statement, status: int = 200, **values: Any) -> Response:
+def _rendered(template: str, statement: Statement, status: int = 200, **values: Any) -> Response:
     html = render_template(
-        f"console/endorsements/{page}.html", statement=statement, zones=zones.names(), **values
+        f"console/endorsements/{template}.html",
+        statement=statement,
+        zones=moments.zones(),
+        **values,
     )
     return make_response(html, status)
 
@@ -371,7 +374,7 @@ def _until(typed: dict[str, str]) -> datetime | None:
     """The deadline as it was typed; None where none was. Raises BadMoment."""
     if not typed["day"].strip() and not typed["time"].strip():
         return None
-    return zones.moment(typed["day"], typed["time"], typed["zone"])
+    return moments.read(typed["day"], typed["time"], typed["zone"])
 
 
 def _deadline_of(statement: Statement) -> dict[str, str]:
@@ -386,7 +389,7 @@ def _countries() -> list[tuple[str, str]]:
     """What is sent and what is shown, for a choice."""
     named = [
         (code, country_name(code, "en"))
-        for code in Locale.parse("en").territories
+        for code in map(str, Locale.parse("en").territories)
         if is_country(code)
     ]
     return [("", "not known"), *sorted(named, key=lambda one: one[1])]
