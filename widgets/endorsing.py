@@ -68,13 +68,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody meets who opens their link. name: the member's, as it stands under the
-    statement or would. stands: whether it does. answers: those of all its contacts, the latest
-    first. mine: what this contact answered last."""
+    """What somebody meets who opens their link. called: the member, as in the language that is
+    asked for. name: as it stands under the statement, or would; the list has one language. stands:
+    whether it does. answers: those of all its contacts, the latest first. mine: what this contact
+    answered last."""
 
     statement: Shown
     is_public: bool
-    member: Member
+    called: str
     name: Name
     stands: bool
     until: datetime | None
@@ -89,8 +90,8 @@ def language(session: Session, invitation_id: uuid.UUID) -> str | None:
 
 
 def asked(session: Session, invitation_id: uuid.UUID, lang: str, now: datetime) -> Asked:
-    """What an invitation leads to, with the statement in the language nearest to a tag.
-    Raises NoSuchInvitation."""
+    """What an invitation leads to, with the statement in the language nearest to a tag, or to the
+    first of several with commas between them that helps. Raises NoSuchInvitation."""
     invitation = _invitation(session, invitation_id)
     statement, member = invitation.statement, invitation.member
     row = standing_of(session, statement.id, [member]).get(member.slug)
@@ -102,7 +103,7 @@ def asked(session: Session, invitation_id: uuid.UUID, lang: str, now: datetime) 
     return Asked(
         statement=statements.shown(session, statement.id, lang),
         is_public=statement.standing in PUBLIC,
-        member=member,
+        called=called(member, lang),
         name=_as_it_stands(row) or name_of(member, statement.lang),
         stands=row is not None,
         until=statement.endorse_until,
@@ -128,10 +129,13 @@ def is_over(statement: Statement, now: datetime) -> bool:
     return statement.endorse_until is not None and statement.endorse_until <= now
 
 
-def name_under(session: Session, statement: Statement, member: Member) -> Name:
-    """A member's name as it stands under a statement, or would."""
-    row = standing_of(session, statement.id, [member]).get(member.slug)
-    return _as_it_stands(row) or name_of(member, statement.lang)
+def called(member: Member, lang: str) -> str:
+    """A member's name in the language of a tag, or of the first of several that it has one in."""
+    names = {tag.lower(): name for tag, name in member.names.items()}
+    for tag in lang.lower().split(","):
+        if found := names.get(tag) or names.get(tag.partition("-")[0]):
+            return found
+    return member.name
 
 
 def _as_it_stands(row: Signatory | None) -> Name | None:
@@ -141,11 +145,9 @@ def _as_it_stands(row: Signatory | None) -> Name | None:
 def name_of(member: Member, lang: str) -> Name:
     """The name a member has under a statement whose own language this is: the list is the same for
     all readers, in whatever language they read."""
-    names = {tag.lower(): name for tag, name in member.names.items()}
-    name = names.get(lang.lower()) or names.get(lang.lower().partition("-")[0]) or member.name
-    website = member.website
+    name = called(member, lang)
     try:
-        return signatories.checked(name, member.country or "", website or "")
+        return signatories.checked(name, member.country or "", member.website or "")
     except signatories.BadName:  # its address or its country came in by another way
         return Name(text.clean(name), member.country)
 
