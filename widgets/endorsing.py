@@ -68,7 +68,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody meets who opens their link. called: the member, as in the language that is
+    """What somebody meets who opens their link. called: the member, in the first language that is
     asked for. name: as it stands under the statement, or would; the list has one language. stands:
     whether it does. answers: those of all its contacts, the latest first. mine: what this contact
     answered last."""
@@ -103,7 +103,7 @@ def asked(session: Session, invitation_id: uuid.UUID, lang: str, now: datetime) 
     return Asked(
         statement=statements.shown(session, statement.id, lang),
         is_public=statement.standing in PUBLIC,
-        called=called(member, lang),
+        called=called(member, lang.partition(",")[0]),
         name=_as_it_stands(row) or name_of(member, statement.lang),
         stands=row is not None,
         until=statement.endorse_until,
@@ -130,12 +130,10 @@ def is_over(statement: Statement, now: datetime) -> bool:
 
 
 def called(member: Member, lang: str) -> str:
-    """A member's name in the language of a tag, or of the first of several that it has one in."""
+    """A member's name in the language of a tag, or the one it has without a language."""
     names = {tag.lower(): name for tag, name in member.names.items()}
-    for tag in lang.lower().split(","):
-        if found := names.get(tag) or names.get(tag.partition("-")[0]):
-            return found
-    return member.name
+    tag = lang.lower()
+    return names.get(tag) or names.get(tag.partition("-")[0]) or member.name
 
 
 def _as_it_stands(row: Signatory | None) -> Name | None:

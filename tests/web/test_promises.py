@@ -20,7 +20,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tests.actors import Reader
-from tests.samples import follow, publish, statement_file
+from tests.samples import follow, invited, publish, statement_file
 from widgets.delivery import deliver_due, transport
 from widgets.models import Base
 from widgets.service import Service
@@ -49,7 +49,10 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     mailbox = reader.open("/mailbox").html
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
+    asked = service.links.endorse(invited(service))
     return {
+        "endorse.page": [{"token": asked}],
+        "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
         "embeds.latest": [{}, {"topic": "none"}],
@@ -113,6 +116,7 @@ def answers(
         "/embed/statements/none",
         "/confirm/x",
         "/unsubscribe/x",
+        "/endorse/x",
         "/embed/newsletters/weekly/inbox/x",
         "/%00",
         "/%FF%FE",

@@ -55,7 +55,7 @@ def _page(invitation: uuid.UUID, problem: str = "", status: int = 200) -> Respon
     with service().database.reading() as session:
         theirs = endorsing.language(session, invitation)
         speak(language_of_reader(theirs))
-        wanted = asked_look().lang or f"{theirs or ''},{spoken()}"
+        wanted = asked_look().lang or f"{theirs or spoken()},{spoken()}"
         asked = endorsing.asked(session, invitation, statement_languages(wanted), datetime.now(UTC))
     if asked.closed in (Closed.WITHDRAWN, Closed.LEFT, Closed.DRAFT):
         name, status = "closed", 410
