@@ -2,14 +2,16 @@
 
 import csv
 import io
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
+from sqlalchemy import select
 
 from widgets import signatories, statements
-from widgets.models import Feed, Post, Statement
+from widgets.models import Contact, Feed, Invitation, Member, Post, Statement
 from widgets.models.fact import content_changed
 from widgets.service import Service
 from widgets.signatories import Name
@@ -102,6 +104,27 @@ def endorsed(
         session.flush()
         listed = [Name(name) if isinstance(name, str) else name for name in names]
         signatories.replace(session, made.id, listed)
+        return made.id
+
+
+def invited(service: Service, slug: str = "river-gate") -> uuid.UUID:
+    """The invitation of a member's contact to endorse a statement."""
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    with service.database.writing() as session:
+        statement = session.scalars(select(Statement.id).where(Statement.slug == slug)).one()
+        session.add(Member(slug="lamp-keepers", name="Circle of Lamp Keepers", country="NO"))
+        session.flush()
+        contact = Contact(member_slug="lamp-keepers", name="Maria", address="m@lamp.example")
+        session.add(contact)
+        session.flush()
+        made = Invitation(
+            id=uuid.uuid4(),
+            statement_id=statement,
+            member_slug="lamp-keepers",
+            contact_id=contact.id,
+            asked_at=now,
+        )
+        session.add(made)
         return made.id
 
 

@@ -16,6 +16,7 @@ from widgets.web import (
     counting,
     crawlers,
     embeds,
+    endorse,
     errors,
     forms,
     mailbox,
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication):
+    for room in (crawlers, embeds, endorse, oembed, pages, signup, snippets, syndication):
         app.register_blueprint(room.blueprint)
     console.install(app, service)
     if settings.smtp_url is None:

@@ -26,10 +26,19 @@ LONGEST_NAME = 300  # characters
 LONGEST_URL = 500
 KEYED_BY = f"1, ICU {icu4py.icu_version}"  # 1: changes with text.fold, weight and collation
 AT_ONCE = 5_000  # names that are written in one go
+NAMED_AT_ONCE = 500  # in a query that names what it looks for
 
 
 class Twin(ValueError):
     """The name stands under the statement already."""
+
+
+class BadName(ValueError):
+    """Not a name that can be listed. field: which of Name's is wrong; the text says how."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,20 @@ def read_csv(data: bytes) -> Table:
         seen[key] = line
         names.append(Name(name, country or None, url or None))
     return Table(names, warnings)
+
+
+def checked(name: str, country: str = "", url: str = "") -> Name:
+    """A single name as somebody typed it, cleaned and checked as in a table. Raises BadName."""
+    name, country, url = clean(name), clean(country).upper(), clean(url)
+    if not has_substance(name):
+        raise BadName("name", "Write the name.")
+    if len(name) > LONGEST_NAME:
+        raise BadName("name", f"A name can have {LONGEST_NAME} characters at most.")
+    if country and not is_country(country):
+        raise BadName("country", f"“{country}” is not a country (two letters, ISO 3166).")
+    if url and (not is_web_address(url) or len(url) > LONGEST_URL):
+        raise BadName("url", "Write a web address like https://member.example, or nothing.")
+    return Name(name, country or None, url or None)
 
 
 def is_web_address(url: str) -> bool:
@@ -168,16 +191,7 @@ def add(
 ) -> int:
     """Puts a name (cleaned, as of a table) at the end of a statement's; its id. The caller says
     that the content changed. Raises Twin where it stands there already."""
-    same = session.scalars(
-        select(Signatory.name).where(
-            Signatory.statement_id == statement_id,
-            Signatory.folded == text.fold(name.name),
-            Signatory.country.is_(None)
-            if name.country is None
-            else Signatory.country == name.country,
-        )
-    )
-    if signing_id is None and any(plain(one) == plain(name.name) for one in same):
+    if signing_id is None and has_twin(session, statement_id, name):
         raise Twin(name.name)
     last = session.scalar(
         select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
@@ -194,6 +208,83 @@ def add(
     session.add(row)
     session.flush()
     return row.id
+
+
+def add_all(
+    session: Session,
+    statement_id: int,
+    names: Sequence[Name],
+    *,
+    consented: Consented,
+    note: str | None = None,
+) -> list[Name]:
+    """Puts many names at the end, as `add` does each; returns those that stood there already."""
+    order = collator(session, statement_id)
+    last = session.scalar(
+        select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
+    )
+    position = 0 if last is None else last + 1
+    twins: list[Name] = []
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        there = _twins(session, statement_id, some)
+        rows: list[dict[str, Any]] = []
+        for name in some:
+            key = (plain(name.name), name.country)
+            if key in there:
+                twins.append(name)
+                continue
+            there.add(key)
+            rows.append(
+                {
+                    "statement_id": statement_id,
+                    "position": position + len(rows),
+                    "consented": consented,
+                    "note": note,
+                    **_shown(name, order),
+                }
+            )
+        if rows:
+            session.execute(insert(Signatory), rows)
+            position += len(rows)
+    return twins
+
+
+def has_twin(
+    session: Session, statement_id: int, name: Name, *, but_for: int | None = None
+) -> bool:
+    """Whether the name stands under the statement already, with the same country; but_for: the id
+    of a row that doesn't count. People who signed an open letter keep no organisation out."""
+    return (plain(name.name), name.country) in _twins(session, statement_id, [name], but_for)
+
+
+def _twins(
+    session: Session, statement_id: int, names: Sequence[Name], but_for: int | None = None
+) -> set[tuple[str, str | None]]:
+    """What is there that could be one of these names: plain, and with its country."""
+    folded = sorted({text.fold(name.name) for name in names})
+    found: set[tuple[str, str | None]] = set()
+    for start in range(0, len(folded), NAMED_AT_ONCE):
+        query = select(Signatory.name, Signatory.country).where(
+            Signatory.statement_id == statement_id,
+            Signatory.signing_id.is_(None),
+            Signatory.folded.in_(folded[start : start + NAMED_AT_ONCE]),
+        )
+        if but_for is not None:
+            query = query.where(Signatory.id != but_for)
+        found |= {(plain(row.name), row.country) for row in session.execute(query)}
+    return found
+
+
+def correct(session: Session, signatory_id: int, name: Name) -> None:
+    """Writes a name differently, in its place. The caller says that the content changed. Raises
+    Twin where it would then stand there twice."""
+    row = session.get_one(Signatory, signatory_id)
+    if has_twin(session, row.statement_id, name, but_for=row.id):
+        raise Twin(name.name)
+    for field, value in _shown(name, collator(session, row.statement_id)).items():
+        setattr(row, field, value)
+    session.flush()
 
 
 def remove(session: Session, signatory_id: int) -> None:

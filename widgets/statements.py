@@ -150,6 +150,15 @@ def standing(session: Session, slug: str, lang: str = "") -> Shown:
     return shown
 
 
+def shown(session: Session, statement_id: int, lang: str = "") -> Shown:
+    """A statement whatever its standing, in the language nearest to a tag: for those who may see
+    drafts. Raises NoSuchStatement."""
+    statement = session.scalar(_with_translations().where(Statement.id == statement_id))
+    if statement is None:
+        raise NoSuchStatement(str(statement_id))
+    return _shown(statement, lang)
+
+
 def newest(session: Session, lang: str = "", most: int | None = None) -> list[Shown]:
     """The statements that stand, the newest first, each in the language nearest to a tag. most:
     how many at most; None: all of them."""

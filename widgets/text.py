@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 import nh3
@@ -228,6 +228,17 @@ def long_date(day: date, lang: str) -> str:
     """The date in the language's words: 27 November 2017."""
     locale = _locale(lang)
     return _in_digits(format_date(day, "long", locale=locale), locale)
+
+
+def long_moment(moment: datetime, lang: str) -> str:
+    """The day and the time in UTC, in the language's words.
+
+    >>> long_moment(datetime(2017, 11, 27, 17, 5, tzinfo=UTC), "en")
+    '27 November 2017, 17:05 UTC'
+    """
+    at = moment.astimezone(UTC)
+    comma = "، " if _locale(lang).language == "ar" else ", "
+    return f"{long_date(at.date(), lang)}{comma}{_in_digits(f'{at:%H:%M}', _locale(lang))} UTC"
 
 
 def thousands(number: int, lang: str) -> str:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from widgets import jobs, member_tables
+from widgets import inviting, jobs, member_tables, names_by_hand
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
@@ -13,6 +13,9 @@ log = logging.getLogger("undersigned.work")
 # Each goes on from task.done, and calls task.advance in every transaction that does a part.
 KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
     "import members": member_tables.bring_in,
+    "ask for endorsements": inviting.send_invitations,
+    "remind members": inviting.send_reminders,
+    "add names": names_by_hand.add_table,
 }
 
 

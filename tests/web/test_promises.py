@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from tests.actors import Reader
 from tests.crawl import crawl
-from tests.samples import follow, publish, statement_file
+from tests.samples import follow, invited, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
 from widgets import editors
 from widgets.addresses import parse
@@ -55,7 +55,10 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     mailbox = reader.open("/mailbox").html
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
+    asked = service.links.endorse(invited(service))
     return {
+        "endorse.page": [{"token": asked}],
+        "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],
         "embeds.signatory_list": [{"slug": "river-gate"}],
         "embeds.latest": [{}, {"topic": "none"}],
@@ -119,6 +122,7 @@ def answers(
         "/embed/statements/none",
         "/confirm/x",
         "/unsubscribe/x",
+        "/endorse/x",
         "/embed/newsletters/weekly/inbox/x",
         "/%00",
         "/%FF%FE",

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widgets.models.base import Base
@@ -32,6 +32,7 @@ class Invitation(Base):
     statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
     member_slug: Mapped[str] = mapped_column(ForeignKey("members.slug", ondelete="CASCADE"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    words: Mapped[str | None] = mapped_column(Text)  # of the editor's own, in the mail
     asked_at: Mapped[datetime]
     reminded_at: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(default=0)

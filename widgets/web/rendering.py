@@ -1,6 +1,6 @@
 """What templates can say, the filters and names they share; and in which language they say it."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -31,6 +31,7 @@ def install(app: Flask) -> None:
         hyphenated=text.hyphenated,
         lede=text.lede,
         long_date=_long_date,
+        long_moment=_long_moment,
         opening=text.opening,
         own_name=languages.own_name,
         shortened=text.shortened,
@@ -99,7 +100,7 @@ def speak_to_one_reader() -> None:
 
 
 def _is_behind_a_signed_link() -> bool:
-    return request.blueprint == "signup" and not is_framed()
+    return request.blueprint in ("signup", "endorse") and not is_framed()
 
 
 def is_framed() -> bool:
@@ -135,6 +136,11 @@ def _thousands(_: Context, number: int) -> str:
 @pass_context
 def _long_date(_: Context, day: date) -> str:
     return text.long_date(day, languages.spoken())
+
+
+@pass_context
+def _long_moment(_: Context, moment: datetime) -> str:
+    return text.long_moment(moment, languages.spoken())
 
 
 def this_page() -> str:

@@ -10,7 +10,7 @@ from widgets.models import Role
 from widgets.service import Service
 from widgets.web import service as opened
 from widgets.web import styles
-from widgets.web.console import editors, entry, home, jobs, members, publishing, trail
+from widgets.web.console import editors, endorsements, entry, home, jobs, members, publishing, trail
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page
 
@@ -22,6 +22,7 @@ SCREENS: tuple[Screen, ...] = (
     trail.screen,
     jobs.screen,
     publishing.screen,
+    endorsements.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (

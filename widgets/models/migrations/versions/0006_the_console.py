@@ -145,6 +145,7 @@ def upgrade() -> None:
         sa.Column("statement_id", sa.Integer(), nullable=False),
         sa.Column("member_slug", sa.String(length=64), nullable=False),
         sa.Column("contact_id", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=True),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.Column("reminded_at", UtcDateTime(), nullable=True),
         sa.Column("reminders", sa.Integer(), nullable=False),
