@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
     addresses,
+    audit,
     create_app,
     editors,
     feeds,
@@ -129,6 +130,7 @@ def add_member(slug: str, name: str, website: str | None) -> None:
     try:
         with _service().database.writing() as session:
             saved = members.save(session, slug, name, website)
+            audit.record(session, COMMAND_LINE, "saved", members.subject(saved), datetime.now(UTC))
     except members.BadMember as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{saved.slug}: {saved.name}, {saved.website or 'no website'}")

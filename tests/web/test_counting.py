@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from tests.actors import Program, Reader
 from tests.samples import publish, statement_file
 from widgets.models import Member, Sighting, Site
 from widgets.service import Service
@@ -141,3 +142,18 @@ def test_counting_can_be_turned_off(
 
     with app.extensions["undersigned"].database.reading() as session:
         assert session.scalars(select(Sighting)).all() == []
+
+
+def test_what_was_counted_is_written_when_the_server_ends(
+    program: Callable[..., Program], service: Service
+) -> None:
+    server = program("web", WEB_WORKERS=2).ready()
+    for _ in range(6):
+        assert Reader(server.url, FRAME).open(f"{CARD}?site=lamp-keepers").status == 200
+    with service.database.reading() as session:
+        assert session.scalars(select(Sighting)).all() == []
+    server.stop()
+
+    with service.database.reading() as session:
+        (row,) = session.scalars(select(Sighting)).all()
+    assert (row.widget, row.member_slug, row.shown) == ("statements/river-gate", "lamp-keepers", 6)
