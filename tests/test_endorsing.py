@@ -88,15 +88,12 @@ class Network:
     ) -> uuid.UUID:
         with self.service.database.writing() as session:
             slugs = list(session.scalars(select(Member.slug))) if slugs is None else slugs
-            return inviting.invite(
-                session,
-                session.get_one(Editor, self.editor.id),
-                self.statement,
-                slugs,
-                until=until,
-                words=words,
-                now=now or datetime.now(UTC),
+            now = now or datetime.now(UTC)
+            planned = inviting.plan(
+                session, self.statement, slugs, until=until, words=words, now=now
             )
+            editor = session.get_one(Editor, self.editor.id)
+            return inviting.invite(session, editor, self.statement, planned, now)
 
     def remind(self, now: datetime, words: str = "") -> uuid.UUID:
         with self.service.database.writing() as session:

@@ -72,22 +72,31 @@ def candidates(session: Session, statement_id: int) -> list[Candidate]:
     ]
 
 
-def invite(
+@dataclass(frozen=True)
+class Plan:
+    """Whom an editor asks. contacts: ids of those who get a mail; members: how many they answer
+    for; without: the names of members that have no contact."""
+
+    contacts: list[int]
+    members: int
+    without: list[str]
+    until: datetime | None
+    words: str
+
+
+def plan(
     session: Session,
-    editor: Editor,
     statement_id: int,
     slugs: Sequence[str],
     *,
     until: datetime | None,
     words: str,
     now: datetime,
-) -> uuid.UUID:
-    """Has each contact of these members asked, once; the job that does it. A draft becomes one that
-    gathers endorsements. until: when the time to answer ends; words: the editor's own, for the
-    mail. Raises CannotInvite."""
-    endorsing.one_after_another(session, statement_id)
-    statement = session.get_one(Statement, statement_id)
-    _can_be_endorsed(statement)
+) -> Plan:
+    """Who would be asked if these members were: each of their contacts that was not asked yet.
+    until: when the time to answer ends; words: the editor's own, for the mail.
+    Raises CannotInvite."""
+    _can_be_endorsed(session.get_one(Statement, statement_id))
     _check_deadline(until, now)
     words = _checked(words)
     members = session.scalars(
@@ -103,28 +112,40 @@ def invite(
         )
     )
     members = sorted(members, key=lambda one: text.fold(one.name))
-    contacts = [one.id for member in members for one in member.contacts if one.id not in asked]
+    new = [one for member in members for one in member.contacts if one.id not in asked]
     without = [member.name for member in members if not member.contacts]
-    if not contacts and len(without) == len(members):
+    if not new and len(without) == len(members):
         raise CannotInvite(
             "Nobody can be asked: none of these members has a contact. Add one to each.", "who"
         )
-    if not contacts:
+    if not new:
         raise CannotInvite(
             "Every contact of these members has been asked already. You can remind them.", "who"
         )
+    answering = len({one.member_slug for one in new})
+    return Plan([one.id for one in new], answering, without, until, words)
+
+
+def invite(
+    session: Session, editor: Editor, statement_id: int, planned: Plan, now: datetime
+) -> uuid.UUID:
+    """Has these contacts asked, each once; the job that does it. A draft becomes one that gathers
+    endorsements. Raises CannotInvite."""
+    endorsing.one_after_another(session, statement_id)
+    statement = session.get_one(Statement, statement_id, populate_existing=True)
+    _can_be_endorsed(statement)
     if statement.standing == Standing.DRAFT:
         statement.standing = Standing.GATHERING
-    statement.endorse_until = until
+    statement.endorse_until = planned.until
     audit.record(
         session,
         Actor.of(editor),
         "asked members to endorse",
         endorsing.about(statement),
         now,
-        members=len(members) - len(without),
-        contacts=len(contacts),
-        until=until.isoformat(timespec="minutes") if until else "no deadline",
+        members=planned.members,
+        contacts=len(planned.contacts),
+        until=planned.until.isoformat(timespec="minutes") if planned.until else "no deadline",
     )
     return jobs.start(
         session,
@@ -133,11 +154,11 @@ def invite(
         now,
         params={
             "statement": statement_id,
-            "contacts": contacts,
-            "words": words,
-            "without": without,
+            "contacts": planned.contacts,
+            "words": planned.words,
+            "without": planned.without,
         },
-        total=len(contacts),
+        total=len(planned.contacts),
     )
 
 

@@ -38,14 +38,21 @@ class Gathering(Network):
     def page(self, rest: str = "") -> Page:
         return self.anna.open(self.path + rest)
 
+    def go_on(self, page: Page, **typed: str) -> Page:
+        """To what will happen."""
+        return self.anna.fill(page, "Go on", **typed)
+
+    def send(self, page: Page, button: str, *ticked: str) -> Page:
+        """Presses the button that sends the mails."""
+        (form,) = [form for form in page.forms if button in form.buttons]
+        fields = {**form.fields, "sure": "yes", "member": list(ticked)}
+        return self.anna._followed("POST", form.action, fields)
+
     def look(self, page: Page, search: str, *ticked: str) -> Page:
         """Presses "Find" among the members to tick."""
         (form,) = [form for form in page.forms if "Find" in form.buttons]
         fields = {**form.fields, "q": search, "look": "yes", "member": list(ticked)}
         return self.anna._followed("POST", form.action, fields)
-
-    def ticked(self, page: Page) -> list[str]:
-        return re.findall(r'name="member" value="([\w-]+)"(?: checked|>)', page.html)
 
 
 @pytest.fixture
@@ -65,10 +72,14 @@ def test_an_editor_asks_all_members_and_sees_them_answer(gathering: Gathering) -
     gathering.member("Lamp Keepers", "Maria", "Omar", lang="fr")
     gathering.member("Ink Press", "Lena")
     gathering.member("Silent Society")
-    page = gathering.anna.fill(
-        gathering.page("/invite"), "Ask them",
+    page = gathering.go_on(
+        gathering.page("/invite"),
         day="2099-12-24", time="18:00", zone="Europe/Oslo", words="Please do.",
     )  # fmt: skip
+    assert "3 people get a mail They answer for 2 members." in page.text
+    assert "Silent Society: it has no contact" in page.text
+    assert gathering.overview() == {}
+    page = gathering.send(page, "Send 3 mails")
     assert page.path.startswith("/admin/jobs/")
     gathering.anna.work_off()
     done = gathering.anna.open(page.path)
@@ -101,18 +112,41 @@ def test_members_are_ticked_from_several_searches(gathering: Gathering) -> None:
     assert "Ink Press" not in page.text
     page = gathering.look(page, "ink", "lamp-keepers")
     assert "1 more is ticked that this list doesn’t show." in page.text
-    (form,) = [form for form in page.forms if "Ask them" in form.buttons]
-    fields = {**form.fields, "who": "some", "member": ["lamp-keepers", "ink-press"]}
-    gathering.anna._followed("POST", form.action, fields)
+    (form,) = [form for form in page.forms if "Go on" in form.buttons]
+    ticked = ["lamp-keepers", "ink-press"]
+    page = gathering.anna._followed("POST", form.action, {**form.fields, "member": ticked})
+    gathering.send(page, "Send 2 mails", *ticked)
     gathering.anna.work_off()
 
     assert sorted(gathering.overview()) == ["ink-press", "lamp-keepers"]
 
 
+def test_the_enter_key_sends_no_mail(gathering: Gathering) -> None:
+    gathering.member("Lamp Keepers", "Maria")
+    (form,) = [form for form in gathering.page("/invite").forms if "Go on" in form.buttons]
+
+    assert form.buttons[0] == "Show"  # a browser presses the first
+    page = gathering.anna._followed("POST", form.action, {**form.fields, "look": "yes"})
+    assert page.status == 200
+    assert 'value="all" checked' in page.html
+    assert gathering.overview() == {}
+
+
+def test_going_back_from_the_last_page_keeps_what_was_typed(gathering: Gathering) -> None:
+    gathering.member("Lamp Keepers", "Maria")
+    page = gathering.go_on(gathering.page("/invite"), words="Please\n\ndo.", day="2099-01-01",
+                           time="10:00")  # fmt: skip
+    page = gathering.anna.fill(page, "Change something", look="yes")
+
+    assert "Please\n\ndo.</textarea>" in page.html
+    assert 'value="2099-01-01"' in page.html
+
+
 def test_members_of_one_region_are_asked(gathering: Gathering) -> None:
     gathering.member("Lamp Keepers", "Maria", country="NO")
     gathering.member("Ink Press", "Lena", country="KH")
-    gathering.anna.fill(gathering.page("/invite"), "Ask them", who="region", region="035")
+    page = gathering.go_on(gathering.page("/invite"), who="region", region="035")
+    gathering.send(page, "Send 1 mail")
     gathering.anna.work_off()
 
     assert list(gathering.overview()) == ["ink-press"]
@@ -133,9 +167,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
     gathering: Gathering, typed: dict[str, str], says: str
 ) -> None:
     gathering.member("Lamp Keepers", "Maria")
-    page = gathering.anna.fill(
-        gathering.page("/invite"), "Ask them", **{"words": "Please do.", **typed}
-    )
+    page = gathering.go_on(gathering.page("/invite"), **{"words": "Please do.", **typed})
 
     assert page.status == 422
     assert says in page.text
@@ -148,7 +180,7 @@ def test_a_withdrawn_statement_asks_nobody(gathering: Gathering) -> None:
     gathering.change(standing=Standing.WITHDRAWN)
 
     assert "Ask members" not in gathering.page().text
-    page = gathering.anna.fill(gathering.page("/invite"), "Ask them")
+    page = gathering.go_on(gathering.page("/invite"))
     assert page.status == 422
     assert "This statement is withdrawn: nobody can endorse it." in page.text
 

@@ -102,7 +102,8 @@ def invite(editor: Editor, number: int) -> Response:
 
 @screen.post("/invite")
 def ask(editor: Editor, number: int) -> AnyResponse:
-    """Asks, or only looks for members to tick: what is ticked and typed stays."""
+    """Looks for members to tick, or shows whom it would ask, or asks them. What is ticked and typed
+    stays."""
     names = ("who", "region", "q", "day", "time", "zone", "words")
     typed = {name: request.form.get(name, "") for name in names}
     ticked = set(request.form.getlist("member"))
@@ -110,20 +111,20 @@ def ask(editor: Editor, number: int) -> AnyResponse:
         statement = _statement(session, number)
         candidates = inviting.candidates(session, number)
     if "look" in request.form:
-        return _invite(statement, candidates, {**typed, "who": "some"}, ticked, {})
+        typed["who"] = "some" if typed["q"].strip() else typed["who"]
+        return _invite(statement, candidates, typed, ticked, {})
     slugs = [one.member.slug for one in candidates if _is_chosen(one, typed, ticked)]
+    now = datetime.now(UTC)
     try:
         until = _until(typed)
-        with service().database.writing() as session:
-            job = inviting.invite(
-                session,
-                editor,
-                number,
-                slugs,
-                until=until,
-                words=typed["words"],
-                now=datetime.now(UTC),
+        with service().database.reading() as session:
+            planned = inviting.plan(
+                session, number, slugs, until=until, words=typed["words"], now=now
             )
+        if "sure" not in request.form:
+            return _rendered("sure", statement, planned=planned, typed=typed, ticked=sorted(ticked))
+        with service().database.writing() as session:
+            job = inviting.invite(session, editor, number, planned, now)
     except (BadMoment, CannotInvite) as error:
         return _invite(statement, candidates, typed, ticked, {error.field: str(error)}, 422)
     return noted("The mails are being prepared.", url_for("jobs.progress", job_id=job))
