@@ -10,19 +10,22 @@ from widgets.models import Role
 from widgets.service import Service
 from widgets.web import service as opened
 from widgets.web import styles
-from widgets.web.console import editors, entry, home, jobs, trail
+from widgets.web.console import editors, entry, home, jobs, pictures, statements, trail
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page
 
 SCREENS: tuple[Screen, ...] = (
     home.screen,
     entry.screen,
+    statements.screen,
+    pictures.screen,
     editors.screen,
     trail.screen,
     jobs.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
+    ("Statements", "statements.index", Role.EDITOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
 )
