@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import func, select
@@ -254,17 +255,11 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
         )
         merged += [Piece("removed", piece.text), Piece("added", piece.text)] if is_gap else [piece]
     done: list[Piece] = []
-    removed = added = ""
-    for piece in [*merged, Piece("same", "")]:
-        if piece.kind == "removed":
-            removed += piece.text
-        elif piece.kind == "added":
-            added += piece.text
-        else:
-            done += [Piece("removed", removed)] if removed else []
-            done += [Piece("added", added)] if added else []
-            done += [piece] if piece.text else []
-            removed = added = ""
+    for is_same, run in groupby(merged, key=lambda piece: piece.kind == "same"):
+        pieces = list(run)
+        for kind in ("same",) if is_same else ("removed", "added"):
+            told = "".join(piece.text for piece in pieces if piece.kind == kind)
+            done += [Piece(kind, told)] if told else []
     return done
 
 

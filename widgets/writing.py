@@ -84,8 +84,13 @@ class _Checks:
         try:
             return check(self.typed.get(name, ""))
         except Unfit as error:
-            self.problems[name] = f"{_NAMES[name]} {error}."
+            self.problems[name] = _sentence(name, error)
             return otherwise
+
+
+def _sentence(name: str, error: Unfit) -> str:
+    """What begins with the thing itself, in quotation marks, needs no name before it."""
+    return f"{error}." if str(error).startswith("“") else f"{_NAMES[name]} {error}."
 
 
 def listed(session: Session, search: str, standing: str, number: int) -> Found:
@@ -164,7 +169,7 @@ def proposed_slug(title: str, today: date) -> str:
     if len("-".join(words)) > 60:
         slug = slug.rpartition("-")[0] or slug
     letters = sum(character.isalpha() for character in title)
-    if len(slug) < letters / 2 or slug in wording.TAKEN_SLUGS:
+    if not slug or sum(map(len, words)) < letters / 2 or slug in wording.TAKEN_SLUGS:
         return f"statement-{today.isoformat()}"
     return slug
 
@@ -214,7 +219,7 @@ def fields_of(
     except Unfit as error:
         # cleaning and comparing millions of letters would take long
         longest = max(texts, key=lambda name: len(texts[name]))
-        raise BadWords({longest: f"{_NAMES[longest]} {error}."}) from None
+        raise BadWords({longest: _sentence(longest, error)}) from None
     fields: dict[str, Any] = {
         "title": checks.of("title", wording.title, "" if leniently else row.title),
         "body": wording.body(texts["body"]),
@@ -333,7 +338,7 @@ def new_language(statement: Statement, typed: str) -> str:
     try:
         lang = wording.lang(text.clean(typed))
     except Unfit as error:
-        raise BadWords({"lang": f"The language {error}."}) from None
+        raise BadWords({"lang": _sentence("lang", error)}) from None
     if lang == statement.lang:
         raise BadWords({"lang": "That is the statement’s own language."})
     return lang
@@ -428,6 +433,7 @@ def _refuse_to_overtake(
             theirs[name], before.get(name, "")
         ):
             both.append(_NAMES[name])
+    session.expunge(newest)  # it is still to be read when this transaction is rolled back
     raise Overtaken(newest, versions.changes(old, newest.content), merged, both)
 
 
