@@ -20,12 +20,12 @@ from widgets.web import (
     metadata,
     oembed,
     pages,
-    previews,
     rendering,
     security,
     signup,
     snippets,
     syndication,
+    unsaved,
 )
 from widgets.web.cache import PageCache
 
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (crawlers, embeds, oembed, pages, previews, signup, snippets, syndication):
+    for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication, unsaved):
         app.register_blueprint(room.blueprint)
     console.install(app, service)
     if settings.smtp_url is None:

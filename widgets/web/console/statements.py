@@ -155,7 +155,7 @@ def preview(editor: Editor, number: int) -> AnyResponse:
         lang = request.args.get("of", "")
         lang = _translated(statement, lang) if lang else statement.lang
         kept = previews.keep(session, number, lang, _typed(), datetime.now(UTC))
-    return redirect(url_for("previews.preview", token=service().links.preview(kept)), 303)
+    return redirect(url_for("unsaved.preview", token=service().links.preview(kept)), 303)
 
 
 @screen.get("/<int:number>/versions")

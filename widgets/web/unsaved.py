@@ -12,7 +12,7 @@ from widgets.previews import NoSuchPreview, Seen
 from widgets.web import service, snippets
 from widgets.web.parameters import Look, asked_look
 
-blueprint = Blueprint("previews", __name__, url_prefix="/embed/previews")
+blueprint = Blueprint("unsaved", __name__, url_prefix="/embed/previews")
 
 
 @blueprint.get("/<token>")
