@@ -36,8 +36,7 @@ def keep(
     session: Session, number: int, lang: str, typed: Mapping[str, str], now: datetime
 ) -> uuid.UUID:
     """Keeps what was typed into the form of a statement, or of its translation into `lang`; what
-    can't be saved is as it was. Those of the statement whose time is up go. Raises
-    NoSuchStatement."""
+    can't be saved is as it was. All previews whose time is up go. Raises NoSuchStatement."""
     statement = writing.get(session, number)
     row: Statement | Translation | None = statement
     if lang != statement.lang:
@@ -59,11 +58,7 @@ def keep(
         "published_on": fields.get("published_on", statement.published_on).isoformat(),
         "problem": problem,
     }
-    session.execute(
-        delete(Preview).where(
-            Preview.statement_id == number, Preview.created_at < now - PREVIEW_FOR
-        )
-    )
+    session.execute(delete(Preview).where(Preview.created_at < now - PREVIEW_FOR))
     made = Preview(id=uuid.uuid4(), statement_id=number, content=content, created_at=now)
     session.add(made)
     return made.id

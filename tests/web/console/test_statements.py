@@ -285,9 +285,7 @@ def test_a_preview_ends_after_an_hour_kindly(anna: EditorAtWork, service: Servic
         assert over.headers["Cache-Control"] == "no-store"
 
 
-def test_old_previews_of_a_statement_are_deleted_by_the_next(
-    anna: EditorAtWork, service: Service
-) -> None:
+def test_old_previews_are_deleted_by_the_next(anna: EditorAtWork, service: Service) -> None:
     page = begun(anna)
     show(anna, page)
     with service.database.writing() as session:
