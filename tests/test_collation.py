@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from widgets.collation import LONGEST_KEY, Collator, script
-from widgets.statement_files import LANG
+from widgets.wording import LANG
 
 
 @pytest.mark.parametrize(

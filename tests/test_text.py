@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from widgets.statement_files import LANG
 from widgets.text import (
     blocks,
     clean,
@@ -25,6 +24,7 @@ from widgets.text import (
     plain,
     unquoted,
 )
+from widgets.wording import LANG
 
 OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 ALLOWED: dict[str, set[str]] = {

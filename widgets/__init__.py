@@ -10,7 +10,6 @@ from widgets.models.fact import content_version
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
-from widgets.statement_files import SLUG
 from widgets.web import (
     console,
     counting,
@@ -28,8 +27,10 @@ from widgets.web import (
     signup,
     snippets,
     syndication,
+    unsaved,
 )
 from widgets.web.cache import PageCache
+from widgets.wording import SLUG
 
 
 class SlugConverter(BaseConverter):
@@ -65,7 +66,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (crawlers, embeds, endorse, oembed, pages, signup, snippets, syndication):
+    for room in (
+        crawlers,
+        embeds,
+        endorse,
+        oembed,
+        pages,
+        signup,
+        snippets,
+        syndication,
+        unsaved,
+    ):
         app.register_blueprint(room.blueprint)
     console.install(app, service)
     if settings.smtp_url is None:

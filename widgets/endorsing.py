@@ -101,7 +101,7 @@ def asked(session: Session, invitation_id: uuid.UUID, lang: str, now: datetime) 
         if one.reply and one.replied_at
     ]
     return Asked(
-        statement=statements.shown(session, statement.id, lang),
+        statement=statements.of_any_standing(session, statement.id, lang),
         is_public=statement.standing in PUBLIC,
         called=called(member, lang.partition(",")[0]),
         name=_as_it_stands(row) or name_of(member, statement.lang),

@@ -23,8 +23,8 @@ from xml.sax.saxutils import escape, quoteattr
 import feedparser
 import nh3
 
-from widgets.statement_files import LANG
 from widgets.text import clean, has_substance, shortened, xml_only
+from widgets.wording import LANG
 
 MOST_POSTS = 20
 LONGEST_TITLE = 300  # characters

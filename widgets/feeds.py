@@ -20,8 +20,8 @@ from widgets.models import Feed, Post
 from widgets.models.fact import content_changed
 from widgets.service import Service
 from widgets.settings import Settings
-from widgets.statement_files import LONGEST_SLUG, SLUG
 from widgets.text import clean, shortened
+from widgets.wording import LONGEST_SLUG, SLUG
 
 log = logging.getLogger("undersigned.feeds")
 

@@ -35,8 +35,8 @@ from widgets.origins import BadOrigin, origin, twins
 from widgets.paging import PER_PAGE, Page
 from widgets.regions import region_of
 from widgets.signatories import LONGEST_NAME, LONGEST_URL, is_web_address
-from widgets.statement_files import LANG, LONGEST_LANG, SLUG
 from widgets.text import clean, fold, has_substance, is_country, is_language, same_tag
+from widgets.wording import LANG, LONGEST_LANG, SLUG
 
 LONGEST_SLUG = 63  # characters; what a snippet's ?site= may be
 TAKEN_SLUGS = frozenset({"add", "export", "import", "shown"})  # screens of the console

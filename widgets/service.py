@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from widgets import instance, signatories
+from widgets import instance, signatories, versions
 from widgets.addresses import Hasher
 from widgets.links import Links
 from widgets.models import Database, Fact
@@ -46,6 +46,7 @@ def make_ready(service: Service, *, upgrade: bool = False) -> None:
         service.database.upgrade()
         with service.database.writing() as session:
             signatories.bring_up_to_date(session)
+            versions.bring_up_to_date(session)
     service.database.check()
     ours = service.hasher.fingerprint()
     with service.database.writing() as session:

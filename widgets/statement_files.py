@@ -5,23 +5,18 @@ Every complaint names the file and the line, so that an editor can mend it in th
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from widgets import images, signatories, text
+from widgets import images, signatories, text, wording
 from widgets.tables import BadRow
+from widgets.wording import LARGEST, Unfit
 
-LARGEST = 1_000_000  # bytes of one statement
-LONGEST_TITLE = 300  # characters
-SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-LONGEST_SLUG = 80
-TAKEN_SLUGS = frozenset({"latest"})  # /embed/statements/latest is a widget of its own
-LANG = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*"
 FIELDS = frozenset({
     "title", "slug", "lang", "date", "topics", "countries", "image", "pull_quote", "endorsement",
     "withdrawn",
@@ -29,7 +24,7 @@ FIELDS = frozenset({
 IMAGE_FIELDS = frozenset({"file", "credit", "alt"})
 OF_THE_STATEMENT = ("date", "countries")  # not its translations' to change
 TRANSLATION_NAME = re.compile(r"(?P<slug>.+)\.(?P<lang>[^.]+)")  # of the file, without .md
-LONGEST_LANG = 35  # characters
+Value = TypeVar("Value")
 
 
 class BadFile(Exception):
@@ -153,27 +148,15 @@ def read_translation(path: Path, today: date) -> TranslationFile:
 
 
 def _translations_lang(path: Path, written: str) -> str:
-    problem = _not_a_tag(written)
-    if problem:
+    try:
+        return wording.lang(written)
+    except Unfit as error:
         raise BadFile(
             path,
             1,
-            f"{problem}; a translation's file is named like river-gate.ar.md, and a statement's "
+            f"{error}; a translation's file is named like river-gate.ar.md, and a statement's "
             "has no dot before .md",
-        )
-    return text.same_tag(written)
-
-
-def _not_a_tag(lang: str) -> str | None:
-    """Why this can't be a language's tag (BCP 47), or nothing."""
-    if not re.fullmatch(LANG, lang) or len(lang) > LONGEST_LANG:
-        return f"“{lang}” must be a language tag like en, ar or pt-BR"
-    if not text.is_language(lang):
-        if shorter := text.shorter_tag(lang):
-            return f"“{lang}” is written “{shorter}”"
-        if len(lang.partition("-")[0]) == 2:  # all of these are known
-            return f"“{lang}” is not a language"
-    return None
+        ) from None
 
 
 def _parts(path: Path) -> "tuple[_FrontMatter, str, list[str]]":
@@ -186,7 +169,7 @@ def _parts(path: Path) -> "tuple[_FrontMatter, str, list[str]]":
     except StopIteration:
         raise BadFile(path, 1, "the front matter has no end: a second line of ---") from None
     front = _FrontMatter(path, "\n".join(lines[1:end]))
-    body = text.clean_lines("\n".join(lines[end + 1 :])).strip()
+    body = wording.body("\n".join(lines[end + 1 :]))
     if not body:
         raise BadFile(path, end + 2, "the statement has no text")
     warnings = [
@@ -266,27 +249,21 @@ class _FrontMatter:
             raise self.fail(name, f"{name} must be a list: [one, another]")
         return [cleaned for item in items if (cleaned := text.clean(item.value))]
 
+    def checked(self, name: str, check: Callable[[str | None], Value]) -> Value:
+        """What a check makes of a field."""
+        try:
+            return check(self.one(name))
+        except Unfit as error:
+            raise self.fail(name, f"{name} {error}") from None
+
     def title(self) -> str:
-        title = self.one("title")
-        if not title:
-            raise self.fail("title", "title is missing")
-        if len(title) > LONGEST_TITLE:
-            raise self.fail("title", f"title has more than {LONGEST_TITLE} characters")
-        return title
+        return self.checked("title", wording.title)
 
     def slug(self, default: str) -> str:
-        slug = self.one("slug") or default
-        if not re.fullmatch(SLUG, slug) or len(slug) > LONGEST_SLUG:
-            raise self.fail("slug", f"slug “{slug}” must be like “a-short-name”: a-z, 0-9, hyphens")
-        if slug in TAKEN_SLUGS:
-            raise self.fail("slug", f"slug “{slug}” is the name of a widget; take another")
-        return slug
+        return self.checked("slug", lambda written: wording.slug(written or default))
 
     def lang(self) -> str:
-        lang = self.one("lang") or "en"
-        if problem := _not_a_tag(lang):
-            raise self.fail("lang", f"lang {problem}")
-        return text.same_tag(lang)
+        return self.checked("lang", lambda written: wording.lang(written or "en"))
 
     def must_agree(self, name: str, expected: str) -> None:
         """What a translation's file says by its name, it can't say otherwise within."""
@@ -304,25 +281,18 @@ class _FrontMatter:
                 self.warnings.append(f"{self.path}:{self._lines[name]}: {name} {reason}")
 
     def day(self, name: str, *, required: bool = False, latest: date | None = None) -> date | None:
-        value = self.one(name)
-        if value is None:
-            if required:
-                raise self.fail(name, f"{name} is missing; write it like 2027-03-01")
+        if not required and self.one(name) is None:
             return None
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            raise self.fail(name, f"{name} “{value}” must be a day like 2027-03-01") from None
+        day = self.checked(name, wording.day)
         if latest is not None and day > latest:
-            raise self.fail(name, f"{name} {value} lies in the future")
+            raise self.fail(name, f"{name} {day} lies in the future")
         return day
 
     def countries(self) -> list[str]:
-        found = [country.upper() for country in self.many("countries")]
-        for country in found:
-            if not text.is_country(country):
-                raise self.fail("countries", f"“{country}” is not a country's code (ISO 3166)")
-        return found
+        try:
+            return [wording.country(country) for country in self.many("countries")]
+        except Unfit as error:
+            raise self.fail("countries", str(error)) from None
 
     def picture_words(self) -> tuple[str | None, str | None]:
         """What a translation says of the statement's picture: alt and credit."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from widgets import images, signatories, text
+from widgets import images, signatories, text, versions
+from widgets.audit import COMMAND_LINE
 from widgets.models import Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
 from widgets.statement_files import (
@@ -43,7 +44,8 @@ class Notice:
 @dataclass(frozen=True)
 class Shown:
     """A statement in one of its languages. languages: the tags of all of them, the original's
-    first, the others sorted."""
+    first, the others sorted. focus: the point of the picture that a crop keeps, in per cent from
+    the left and from the top."""
 
     id: int
     slug: str
@@ -60,6 +62,7 @@ class Shown:
     image: Image | None
     image_alt: str
     image_credit: str | None
+    focus: tuple[int, int]
     withdrawn_on: date | None
     updated_at: datetime
     correction: Notice | None = None
@@ -113,7 +116,7 @@ def import_files(
         _refuse_translations_into_their_own_language(session, files)
         if any(one.change != Change.UNCHANGED for one in done):
             content_changed(session)
-        unused = _forget_unused_pictures(session)
+        unused = forget_unused_pictures(session)
     # A picture that was replaced or taken back may endanger somebody: it goes at once.
     for digest in unused:
         images.remove(instance_path, digest)
@@ -141,34 +144,34 @@ def standing(session: Session, slug: str, lang: str = "") -> Shown:
 
     Raises NoSuchStatement, and Withdrawn where it was.
     """
-    statement = session.scalar(_with_translations().where(Statement.slug == slug, _IS_PUBLIC))
+    statement = session.scalar(with_translations().where(Statement.slug == slug, _IS_PUBLIC))
     if statement is None:
         raise NoSuchStatement(slug)
-    shown = _shown(statement, lang)
-    if shown.withdrawn_on is not None:
-        raise Withdrawn(shown)
-    return shown
+    found = shown(statement, lang)
+    if found.withdrawn_on is not None:
+        raise Withdrawn(found)
+    return found
 
 
-def shown(session: Session, statement_id: int, lang: str = "") -> Shown:
-    """A statement whatever its standing, in the language nearest to a tag: for those who may see
-    drafts. Raises NoSuchStatement."""
-    statement = session.scalar(_with_translations().where(Statement.id == statement_id))
+def of_any_standing(session: Session, statement_id: int, lang: str = "") -> Shown:
+    """A statement, a draft too, in the language nearest to a tag: for those who may see it.
+    Raises NoSuchStatement."""
+    statement = session.scalar(with_translations().where(Statement.id == statement_id))
     if statement is None:
         raise NoSuchStatement(str(statement_id))
-    return _shown(statement, lang)
+    return shown(statement, lang)
 
 
 def newest(session: Session, lang: str = "", most: int | None = None) -> list[Shown]:
     """The statements that stand, the newest first, each in the language nearest to a tag. most:
     how many at most; None: all of them."""
     found = session.scalars(
-        _with_translations()
+        with_translations()
         .where(Statement.standing == Standing.PUBLISHED)
         .order_by(*_NEWEST_FIRST)
         .limit(most)
     )
-    return [_shown(statement, lang) for statement in found]
+    return [shown(statement, lang) for statement in found]
 
 
 def last_change(session: Session) -> datetime | None:
@@ -205,7 +208,8 @@ def stories(
 
 
 # Drafts, and what still gathers endorsements, are not there for anybody outside the console.
-_IS_PUBLIC = Statement.standing.in_((Standing.PUBLISHED, Standing.WITHDRAWN))
+PUBLIC = (Standing.PUBLISHED, Standing.WITHDRAWN)
+_IS_PUBLIC = Statement.standing.in_(PUBLIC)
 _NEWEST_FIRST = (Statement.published_on.desc(), Statement.id.desc())
 
 
@@ -274,15 +278,17 @@ def _folded(topics: list[str]) -> frozenset[str]:
 
 
 def _in_order(session: Session, ids: list[int], lang: str) -> list[Shown]:
-    found = session.scalars(_with_translations().where(Statement.id.in_(ids)))
-    return sorted((_shown(one, lang) for one in found), key=lambda one: ids.index(one.id))
+    found = session.scalars(with_translations().where(Statement.id.in_(ids)))
+    return sorted((shown(one, lang) for one in found), key=lambda one: ids.index(one.id))
 
 
-def _with_translations() -> Select[Statement]:
+def with_translations() -> Select[Statement]:
+    """A query for statements of any standing, drafts too."""
     return select(Statement).options(selectinload(Statement.translations))
 
 
-def _shown(statement: Statement, lang: str) -> Shown:
+def shown(statement: Statement, lang: str) -> Shown:
+    """A statement, read with its translations, in the language nearest to a tag."""
     translated = {one.lang: one for one in statement.translations}
     languages = (statement.lang, *sorted(translated))
     found = translated.get(nearest(lang, languages))
@@ -309,6 +315,7 @@ def _shown(statement: Statement, lang: str) -> Shown:
         image=statement.image,
         image_alt=alt,
         image_credit=credit,
+        focus=(statement.focus_x, statement.focus_y),
         withdrawn_on=statement.withdrawn_on,
         updated_at=updated_at,
         correction=_correction(statement, found),
@@ -356,8 +363,17 @@ def nearest(asked: str, languages: Sequence[str]) -> str:
     return languages[0]
 
 
-def _by_slug(session: Session, slug: str) -> Statement | None:
+def by_slug(session: Session, slug: str) -> Statement | None:
+    """Of any standing, drafts too."""
     return session.scalar(select(Statement).where(Statement.slug == slug))
+
+
+def translation(session: Session, statement_id: int, lang: str) -> Translation | None:
+    return session.scalar(
+        select(Translation).where(
+            Translation.statement_id == statement_id, Translation.lang == lang
+        )
+    )
 
 
 def has_any(session: Session) -> bool:
@@ -376,7 +392,7 @@ def _stored_picture(instance_path: Path, file: StatementFile) -> images.StoredIm
 def _save(
     session: Session, file: StatementFile, picture: images.StoredImage | None, now: datetime
 ) -> Imported:
-    statement = _by_slug(session, file.slug)
+    statement = by_slug(session, file.slug)
     change = Change.UNCHANGED
     if statement is None:
         change = Change.NEW
@@ -393,12 +409,12 @@ def _save(
         "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
         "withdrawn_on": file.withdrawn_on,
         "withdrawal": statement.withdrawal if file.withdrawn_on else None,
-        "image_id": _image_row(session, picture).id if picture else None,
+        "image_id": image_row(session, picture).id if picture else None,
         "image_alt": file.picture.alt if file.picture else "",
         "image_credit": file.picture.credit if file.picture else None,
     }
     in_another_language = change != Change.NEW and statement.lang != file.lang
-    different = _set(statement, fields)
+    different = set_fields(statement, fields)
     session.add(statement)
     session.flush()
     names_changed = file.names is not None and signatories.replace(
@@ -409,11 +425,12 @@ def _save(
     if change == Change.UNCHANGED and (different or names_changed):
         change = Change.CHANGED
         statement.updated_at = now
+    versions.keep(session, statement, COMMAND_LINE, now)
     return Imported(file, change, signatories.count(session, statement.id))
 
 
 def _save_translation(session: Session, file: TranslationFile, now: datetime) -> Imported:
-    statement = _by_slug(session, file.slug)
+    statement = by_slug(session, file.slug)
     if statement is None:
         raise BadFile(
             file.path,
@@ -423,25 +440,21 @@ def _save_translation(session: Session, file: TranslationFile, now: datetime) ->
         )
     if statement.lang == file.lang and file.withdrawn_on is None:
         raise BadFile(file.path, 1, f"“{file.lang}” is the statement's own language")
-    change = _change_translation(session, statement.id, file, now)
+    change = _change_translation(session, statement, file, now)
     return Imported(file, change, signatories.count(session, statement.id))
 
 
 def _change_translation(
-    session: Session, statement_id: int, file: TranslationFile, now: datetime
+    session: Session, statement: Statement, file: TranslationFile, now: datetime
 ) -> Change:
-    known = session.scalar(
-        select(Translation).where(
-            Translation.statement_id == statement_id, Translation.lang == file.lang
-        )
-    )
+    known = translation(session, statement.id, file.lang)
     if file.withdrawn_on is not None:
         if known is None:
             return Change.UNCHANGED
         session.delete(known)
         session.flush()
         return Change.TAKEN_BACK
-    translation = known or Translation(statement_id=statement_id, lang=file.lang, updated_at=now)
+    changed = known or Translation(statement_id=statement.id, lang=file.lang, updated_at=now)
     fields = {
         "title": file.title,
         "body": file.body,
@@ -451,11 +464,12 @@ def _change_translation(
         "image_credit": file.image_credit,
         "topics": file.topics,
     }
-    if not _set(translation, fields):
+    if not set_fields(changed, fields):
         return Change.UNCHANGED
-    translation.updated_at = now
-    session.add(translation)
+    changed.updated_at = now
+    session.add(changed)
     session.flush()
+    versions.keep(session, changed, COMMAND_LINE, now)
     return Change.CHANGED if known else Change.NEW
 
 
@@ -478,7 +492,7 @@ def _refuse_translations_into_their_own_language(
             )
 
 
-def _set(row: Statement | Translation, fields: Mapping[str, object]) -> bool:
+def set_fields(row: Statement | Translation, fields: Mapping[str, object]) -> bool:
     """Sets the fields that are different; whether there were any."""
     different = {name: value for name, value in fields.items() if getattr(row, name) != value}
     for name, value in different.items():
@@ -486,13 +500,15 @@ def _set(row: Statement | Translation, fields: Mapping[str, object]) -> bool:
     return bool(different)
 
 
-def _forget_unused_pictures(session: Session) -> list[str]:
+def forget_unused_pictures(session: Session) -> list[str]:
+    """The digests of those that no statement shows any more; their files are to be removed when
+    the transaction is committed."""
     shown = select(Statement.image_id).where(Statement.image_id.is_not(None))
     unused = delete(Image).where(Image.id.not_in(shown)).returning(Image.digest)
     return list(session.scalars(unused))
 
 
-def _image_row(session: Session, picture: images.StoredImage) -> Image:
+def image_row(session: Session, picture: images.StoredImage) -> Image:
     row = session.scalar(select(Image).where(Image.digest == picture.digest))
     if row is None:
         row = Image(

@@ -24,7 +24,7 @@ from tests.actors import Reader
 from tests.crawl import crawl
 from tests.samples import follow, invited, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import editors
+from widgets import editors, previews
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
@@ -83,11 +83,19 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
             {"url": "http://127.0.0.1:8000/statements/river-gate", "format": form}
             for form in ("json", "xml")
         ],
+        "unsaved.preview": [{"token": _preview(service)}],
+        "unsaved.card": [{"token": _preview(service)}],
         "pages.picture": [
             {"digest": digest, "width": 480, "suffix": suffix} for suffix in ("webp", "jpg")
         ],
         "mailbox.letter": [{"key": re.findall(r'href="/mailbox/([^"]+)"', mailbox)[0]}],
     }
+
+
+def _preview(service: Service) -> str:
+    typed = {"title": "As it would be", "body": "A paragraph."}
+    with service.database.writing() as session:
+        return service.links.preview(previews.keep(session, 1, "en", typed, datetime.now(UTC)))
 
 
 def anything(rule: Rule) -> dict[str, Any]:
@@ -250,7 +258,10 @@ def test_the_security_headers_are_on_every_response(
 def test_only_widgets_can_be_framed(answers: list[tuple[str, TestResponse]]) -> None:
     for name, answer in answers:
         policy = answer.headers["Content-Security-Policy"]
-        if name.split()[1].startswith("/embed/") or name == "POST too much":
+        if name.split()[1].startswith("/embed/previews/"):
+            assert "frame-ancestors 'self'" in policy, name
+            assert "X-Frame-Options" not in answer.headers, name
+        elif name.split()[1].startswith("/embed/") or name == "POST too much":
             assert "frame-ancestors *" in policy, name
             assert "X-Frame-Options" not in answer.headers, name
         else:

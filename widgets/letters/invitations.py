@@ -55,7 +55,7 @@ def _draft(service: Service, session: Session, asked: Invitation) -> Draft | Non
 def _values(service: Service, session: Session, asked: Invitation) -> dict[str, Any]:
     settings, spoken = service.settings, languages.spoken()
     wanted = ",".join(tag for tag in (asked.contact.lang, spoken, settings.language) if tag)
-    statement = statements.shown(session, asked.statement_id, wanted)
+    statement = statements.of_any_standing(session, asked.statement_id, wanted)
     until = asked.statement.endorse_until
     return {
         "title": statement.title,

@@ -58,7 +58,7 @@ class Statement(Base):
     image_alt: Mapped[str] = mapped_column(Text, default="")
     image_credit: Mapped[str | None] = mapped_column(Text)
     focus_x: Mapped[int] = mapped_column(default=50)  # per cent from the left: what a crop keeps
-    focus_y: Mapped[int] = mapped_column(default=50)  # per cent from the top
+    focus_y: Mapped[int] = mapped_column(default=30)  # per cent from the top: faces are above
     standing: Mapped[str] = mapped_column(String(16), default=Standing.PUBLISHED)
     publish_at: Mapped[datetime | None] = mapped_column(index=True)  # by itself, at this moment
     correction: Mapped[str | None] = mapped_column(Text)  # what was corrected, for readers
@@ -68,6 +68,7 @@ class Statement(Base):
     endorse_until: Mapped[datetime | None]  # members answer until then
     opening: Mapped[str] = mapped_column(String(16), default=Opening.NO)
     version: Mapped[int] = mapped_column(default=0)  # the number of its newest Version
+    folded: Mapped[str] = mapped_column(Text, default="", deferred=True)  # for search: its words
     updated_at: Mapped[datetime]
 
     image: Mapped[Image | None] = relationship(lazy="joined")
@@ -97,6 +98,7 @@ class Translation(Base):
     correction: Mapped[str | None] = mapped_column(Text)
     withdrawal: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=0)
+    folded: Mapped[str] = mapped_column(Text, default="", deferred=True)
     updated_at: Mapped[datetime]
 
 

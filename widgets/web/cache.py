@@ -128,7 +128,7 @@ class PageCache:
             asked = {**environ, "REQUEST_METHOD": "GET", KEEP: seconds}
             body, status, headers = run_wsgi_app(self._app, asked, buffered=True)
             whole = b"".join(body)
-            if not seconds:
+            if not seconds or "Set-Cookie" in headers:  # which is for one browser alone
                 start_response(status, list(headers))
                 return [] if environ["REQUEST_METHOD"] == "HEAD" else [whole]
             page = _Page(

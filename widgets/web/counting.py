@@ -9,7 +9,7 @@ from typing import Any
 
 from widgets.origins import of_referer
 from widgets.sightings import Tally
-from widgets.statement_files import SLUG
+from widgets.wording import SLUG
 
 OURS = "undersigned.ours"  # in the WSGI environment: asked for by ourselves, to measure it
 # no page of a widget that has a token in its path

@@ -11,9 +11,9 @@ from flask import request
 
 from widgets.members import LONGEST_SLUG
 from widgets.roll import NOWHERE
-from widgets.statement_files import LANG, SLUG
-from widgets.statement_files import LONGEST_SLUG as LONGEST_STATEMENT
 from widgets.text import clean, is_country
+from widgets.wording import LANG, SLUG
+from widgets.wording import LONGEST_SLUG as LONGEST_STATEMENT
 
 LONGEST_SEARCH = 100  # characters
 _WORDS = ("q", "topic")  # anything at all, cleaned and cut

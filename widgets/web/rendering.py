@@ -1,5 +1,6 @@
 """What templates can say, the filters and names they share; and in which language they say it."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -9,7 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from widgets import languages, records, statements, text
+from widgets import illustrations, languages, records, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.web import parameters, security, service, snippets, styles
@@ -43,6 +44,8 @@ def install(app: Flask) -> None:
         all_languages=languages.LANGUAGES,
         base_url=settings.base_url,
         contact=settings.contact,
+        focus_class=focus_class,
+        focus_rules=focus_rules,
         foreign=foreign,
         frame_height=frame_height,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
@@ -200,6 +203,25 @@ def statement_link(statement: Shown) -> str:
     """The same, for a reader who is led there: the words around it stay in their language too."""
     path = statement_path(statement)
     return path if "?" in path else with_lang(path)
+
+
+USUAL_FOCUS = illustrations.USUAL_FOCUS  # as the sheets have it
+
+
+def focus_class(statement: Shown) -> str:
+    """The class of its picture, if what a crop keeps of it is not where it usually is."""
+    return "" if statement.focus == USUAL_FOCUS else f"focus-{statement.id}"
+
+
+def focus_rules(shown: Iterable[Shown]) -> Markup:
+    """What crops keep of the pictures of these statements: a `<style>` for the head, or nothing."""
+    rules = "".join(
+        f":is(figure,picture).{focus_class(one)} img{{object-position:{x}% {y}%}}"
+        for one in shown
+        for x, y in [one.focus]
+        if one.image and focus_class(one)
+    )
+    return styles.inline_css(rules) if rules else Markup()
 
 
 def oembed_url(path: str, form: str) -> str:

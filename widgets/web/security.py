@@ -45,7 +45,7 @@ def install(app: Flask, service: Service) -> None:
     def add_headers(response: Response) -> Response:
         framed = request.path.startswith("/embed/")
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", _policy(settings, framed))
+        headers.setdefault("Content-Security-Policy", _policy(_who_may_frame(settings)))
         headers.update(common_headers(settings.is_https and not came_in_clear()))
         headers.setdefault("Cache-Control", "no-store")
         shared = framed or request.path.startswith("/pictures/")
@@ -73,13 +73,19 @@ def common_headers(is_https: bool) -> dict[str, str]:
     return headers
 
 
-def _policy(settings: Settings, framed: bool) -> str:
-    ancestors = "'none'"
-    if framed and settings.frame_ancestors == "*":
+def _who_may_frame(settings: Settings) -> str:
+    """frame-ancestors of the answer to this request."""
+    if request.path.startswith("/embed/previews/"):
+        return "'self'"  # what an editor looks at in the console is nobody else's
+    if not request.path.startswith("/embed/"):
+        return "'none'"
+    if settings.frame_ancestors == "*":
         # "*" means http and https only: without these, a webmaster's local file shows nothing
-        ancestors = "* file: data: blob:"
-    elif framed:
-        ancestors = f"'self' {settings.frame_ancestors}"
+        return "* file: data: blob:"
+    return f"'self' {settings.frame_ancestors}"
+
+
+def _policy(ancestors: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pyotp
@@ -12,6 +13,7 @@ from sqlalchemy import func, select, update
 from werkzeug.routing import Rule
 
 from tests.actors import Page, Reader
+from tests.samples import publish, statement_file
 from tests.web.console.conftest import EditorAtWork
 from tests.web.test_promises import anything
 from widgets import editors, letters
@@ -408,6 +410,20 @@ def test_what_another_site_posts_is_not_kept(app: Flask) -> None:
     assert answer.status == 303
     assert answer.headers["Location"] == "/admin/sign-in"
     assert "mallory" not in answer.html
+
+
+def test_pages_outside_the_console_know_nothing_of_an_editors_session(
+    anna: EditorAtWork, app: Flask, tmp_path: Path
+) -> None:
+    """They are kept for everybody: a cookie on one would be handed to every reader."""
+    publish(anna.service, statement_file(tmp_path))
+    paths = ("/", "/statements/river-gate", "/embed/statements/river-gate", "/nothing", "/adminx")
+    for path in paths:
+        for browser in (anna, Reader(app.test_client())):
+            headers = browser.open(path).headers
+            assert "Set-Cookie" not in headers, path
+            assert "Cookie" not in headers.get("Vary", ""), path
+    assert "Good to see you" in anna.open("/admin").text
 
 
 def console_rules(app: Flask, *methods: str) -> list[tuple[Rule, str]]:

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf
 
 from widgets.editors import LONGEST
@@ -10,13 +11,26 @@ from widgets.models import Role
 from widgets.service import Service
 from widgets.web import service as opened
 from widgets.web import styles
-from widgets.web.console import editors, endorsements, entry, home, jobs, members, publishing, trail
+from widgets.web.console import (
+    editors,
+    endorsements,
+    entry,
+    home,
+    jobs,
+    members,
+    pictures,
+    publishing,
+    statements,
+    trail,
+)
 from widgets.web.console.asked import page_link
-from widgets.web.console.door import Screen, editor_of_page
+from widgets.web.console.door import Screen, editor_of_page, is_of_console
 
 SCREENS: tuple[Screen, ...] = (
     home.screen,
     entry.screen,
+    statements.screen,
+    pictures.screen,
     members.screen,
     editors.screen,
     trail.screen,
@@ -26,6 +40,7 @@ SCREENS: tuple[Screen, ...] = (
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
+    ("Statements", "statements.index", Role.EDITOR),
     ("Members", "members.index", Role.EDITOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
@@ -33,8 +48,17 @@ MENU = (
 COOKIE = "__Host-undersigned"  # only from a secure origin, for this host alone (RFC 6265bis)
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Only pages of the console have a session. On all others Flask would renew the cookie too, and
+    what is kept of them for everybody would hand one editor's session to all readers."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if is_of_console(request.path) else None
+
+
 def install(app: Flask, service: Service) -> None:
     """The console's cookie, its words for templates, and its screens."""
+    app.session_interface = _Sessions()
     app.secret_key = service.links.cookie_keys()[0]
     app.config.update(
         SECRET_KEY_FALLBACKS=service.links.cookie_keys()[1:],

@@ -265,7 +265,7 @@ def upgrade() -> None:
         "statements",
         (
             sa.Column("focus_x", sa.Integer(), nullable=False, server_default="50"),
-            sa.Column("focus_y", sa.Integer(), nullable=False, server_default="50"),
+            sa.Column("focus_y", sa.Integer(), nullable=False, server_default="30"),
             sa.Column("standing", sa.String(length=16), nullable=False, server_default="published"),
             sa.Column("publish_at", UtcDateTime(), nullable=True),
             sa.Column("correction", sa.Text(), nullable=True),
@@ -274,6 +274,7 @@ def upgrade() -> None:
             sa.Column("endorse_until", UtcDateTime(), nullable=True),
             sa.Column("opening", sa.String(length=16), nullable=False, server_default="no"),
             sa.Column("version", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("folded", sa.Text(), nullable=False, server_default=""),
         ),
     )
     op.execute("UPDATE statements SET standing = 'withdrawn' WHERE withdrawn_on IS NOT NULL")
@@ -284,6 +285,7 @@ def upgrade() -> None:
             sa.Column("correction", sa.Text(), nullable=True),
             sa.Column("withdrawal", sa.Text(), nullable=True),
             sa.Column("version", sa.Integer(), nullable=False, server_default="0"),
+            sa.Column("folded", sa.Text(), nullable=False, server_default=""),
         ),
     )
     with op.batch_alter_table("signatories") as table:
