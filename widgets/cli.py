@@ -1,6 +1,5 @@
 """The commands; each calls one function of the floor below."""
 
-import csv
 import errno
 import json
 import os
@@ -24,6 +23,7 @@ from widgets import (
     records,
     statements,
     supervisor,
+    tables,
 )
 from widgets import sample as sample_network
 from widgets import settings as setting_values
@@ -308,15 +308,8 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             for row in rows:
                 click.echo(json.dumps(row, ensure_ascii=False))
             return
-        table = csv.DictWriter(sys.stdout, records.EXPORTED, lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            table.writerow({name: _no_formula(value) for name, value in row.items()})
-
-
-def _no_formula(value: object) -> object:
-    """A spreadsheet runs what begins with these; an apostrophe before it makes it text."""
-    return f"'{value}" if str(value or "").startswith(("=", "+", "-", "@")) else value
+        for line in tables.written(records.EXPORTED, rows):
+            click.echo(line, nl=False)
 
 
 @main.command()

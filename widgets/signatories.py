@@ -1,9 +1,6 @@
 """The names under a statement: read from CSV, kept with what their roll is made from."""
 
-import csv
-import io
 import math
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +12,11 @@ import icu4py
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from widgets import languages, text
+from widgets import languages, tables, text
 from widgets.collation import Collator
 from widgets.models import Consented, Fact, Signatory, Statement
 from widgets.models.fact import NAMES_KEYED_BY, content_changed, read_fact
+from widgets.tables import BadRow as BadRow
 from widgets.text import clean, has_hidden, has_substance, is_country, plain
 
 PER_PAGE = 300  # names at most
@@ -32,15 +30,6 @@ AT_ONCE = 5_000  # names that are written in one go
 
 class Twin(ValueError):
     """The name stands under the statement already."""
-
-
-class BadRow(ValueError):
-    """A table that can't be read. line: from 1, where it was noticed."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -64,40 +53,13 @@ def read_csv(data: bytes) -> Table:
     Comma, semicolon or tab; UTF-8, with or without a byte order mark, or UTF-16 as Excel writes
     it. Empty and repeated names are passed over with a warning. Raises BadRow.
     """
-    table = _decoded(data)
-    # Excel's own way to say which delimiter a table has
-    header_line = 2 if re.match(r"sep=.\r?\n", table) else 1
-    if header_line == 2:
-        table = table.split("\n", 1)[1]
-    header = table.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter, strict=True)
-    try:
-        columns = {clean(column or "").casefold(): column for column in rows.fieldnames or ()}
-    except csv.Error as error:
-        raise BadRow(header_line, f"not a CSV table: {error}") from None
-    named = [clean(column).casefold() for column in rows.fieldnames or () if clean(column)]
-    if len(set(named)) < len(named):
-        raise BadRow(header_line, "two columns have the same name")
-    if "name" not in columns:
-        raise BadRow(header_line, 'the first line must name the columns, one of them "name"')
     names: list[Name] = []
     warnings: list[tuple[int, str]] = []
     seen: dict[tuple[str, str], int] = {}
-    last_line = header_line
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            raise BadRow(last_line + 1, f"not a CSV table: {error}") from None
-        if row is None:
-            return Table(names, warnings)
-        line = last_line = rows.line_num + header_line - 1
-        raw = row.get(columns["name"]) or ""
-        name = clean(raw)
-        country = clean(row.get(columns["country"]) or "").upper() if "country" in columns else ""
-        url = clean(row.get(columns["url"]) or "") if "url" in columns else ""
-        if row.get(None):
+    for row in tables.read(tables.decoded(data), ("name",)):
+        line, raw = row.line, row["name"]
+        name, country, url = clean(raw), clean(row["country"]).upper(), clean(row["url"])
+        if row.overflows:
             raise BadRow(
                 line, "more values than columns: a name with a comma needs quotation marks"
             )
@@ -131,6 +93,7 @@ def read_csv(data: bytes) -> Table:
             continue
         seen[key] = line
         names.append(Name(name, country or None, url or None))
+    return Table(names, warnings)
 
 
 def _is_web_address(url: str) -> bool:
@@ -336,12 +299,3 @@ def _named(session: Session, statement_id: int, most: int | None = None) -> list
         .limit(most)
     )
     return [Name(*row) for row in rows]
-
-
-def _decoded(data: bytes) -> str:
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadRow(line, "not UTF-8; save the table as “CSV UTF-8”") from None
