@@ -53,6 +53,12 @@ class Task:
             raise Stopped
         self.done = done
 
+    def remember(self, session: Session, **values: Any) -> None:
+        """Keeps values in `params`, in the transaction that does a step, for the next step or for
+        a worker that takes over."""
+        self.params = {**self.params, **values}
+        session.execute(update(Job).where(Job.id == self.id).values(params=self.params))
+
 
 @dataclass(frozen=True)
 class Outcome:

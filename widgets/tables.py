@@ -75,7 +75,7 @@ def read(table: str, needed: Sequence[str]) -> Iterator[Row]:
             return
         last_line = rows.line_num + header_line - 1
         values = {name: row.get(column) or "" for name, column in columns.items()}
-        yield Row(last_line, values, bool(row.get(None)))  # type: ignore[call-overload]
+        yield Row(last_line, values, bool(row.get(None)))
 
 
 def written(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
