@@ -1,7 +1,6 @@
 """The commands; each calls one function of the floor below."""
 
 import errno
-import json
 import os
 import sys
 import threading
@@ -23,7 +22,6 @@ from widgets import (
     records,
     statements,
     supervisor,
-    tables,
 )
 from widgets import sample as sample_network
 from widgets import settings as setting_values
@@ -303,12 +301,7 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             raise click.ClickException(
                 f"There is no newsletter “{newsletter}”, only: {', '.join(known)}."
             )
-        rows = records.exported(session, newsletter, state)
-        if form == "ndjson":
-            for row in rows:
-                click.echo(json.dumps(row, ensure_ascii=False))
-            return
-        for line in tables.written(records.EXPORTED, rows):
+        for line in records.export(session, newsletter, state, form):
             click.echo(line, nl=False)
 
 

@@ -26,6 +26,7 @@ from widgets.models import (
 from widgets.paging import Page, paged
 
 SLOW_AFTER = timedelta(minutes=10)  # a mail that waits for longer is worth a word
+SOON = timedelta(minutes=1)
 MANY = 3  # mails that fail one after the other are more than one strange mailbox
 GIVEN_UP = "given up in the console"
 STATES = {
@@ -81,7 +82,7 @@ class About:
 def counts(session: Session) -> dict[str, int]:
     """How many messages there are in each state."""
     rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
-    found = dict(rows.tuples().all())
+    found = {row[0]: row[1] for row in rows}
     return {state: found.get(state, 0) for state in STATES}
 
 
@@ -207,8 +208,9 @@ def give_up(session: Session, message_id: uuid.UUID, actor: Actor, now: datetime
     audit.record(session, actor, "gave up", _subject(message), now)
 
 
-def waits(message: Message) -> bool:
-    return message.state == MessageState.WAITING
+def is_due(message: Message, now: datetime) -> bool:
+    """Whether it should be sent any moment now."""
+    return message.state == MessageState.WAITING and message.not_before <= now + SOON
 
 
 def _open(session: Session, message_id: uuid.UUID, now: datetime) -> Message:

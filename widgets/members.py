@@ -1,7 +1,9 @@
 """The organisations of the network, whose sites show our widgets."""
 
 import re
+from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from widgets.models import Member
@@ -39,3 +41,9 @@ def site_name(session: Session, slug: str | None) -> str | None:
     a slug comes with the request, and nobody may put words into our mails."""
     member = session.get(Member, slug) if slug else None
     return member.name if member else None
+
+
+def names(session: Session, slugs: Sequence[str]) -> dict[str, str]:
+    """What the members with these slugs are called; those that we know."""
+    rows = session.execute(select(Member.slug, Member.name).where(Member.slug.in_(slugs)))
+    return {row[0]: row[1] for row in rows}

@@ -29,6 +29,7 @@ from widgets.statement_files import LANG, LONGEST_LANG, SLUG
 from widgets.text import clean, has_substance, is_language, same_tag, shorter_tag
 
 LONGEST_SLUG = 63  # characters, as of everything that stands in a widget's address
+TAKEN_SLUGS = frozenset({"new"})  # /admin/newsletters/new
 LONGEST = {"title": 150, "name": 100, "description": 600, "consent": 1000}  # characters
 CALLED = {
     "title": "a headline",
@@ -182,6 +183,8 @@ def add(
             f"The short name has a to z, 0 to 9 and single hyphens, {LONGEST_SLUG} characters at "
             "most: like “monthly-letter”."
         )
+    elif slug in TAKEN_SLUGS:
+        problems["slug"] = f"“{slug}” can’t be a short name; the console needs it."
     elif session.scalar(select(exists().where(Newsletter.slug == slug))):
         problems["slug"] = f"There is a newsletter “{slug}” already."
     for check in (lambda: language(lang), lambda: cleaned(typed)):
@@ -266,15 +269,12 @@ def choices(taken: Sequence[str], offered: Sequence[str]) -> list[tuple[str, str
 
 
 def _listed(session: Session, newsletter: Newsletter) -> Listed:
-    many = dict(
-        session.execute(
-            select(Subscription.state, func.count())
-            .where(Subscription.newsletter_id == newsletter.id)
-            .group_by(Subscription.state)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Subscription.state, func.count())
+        .where(Subscription.newsletter_id == newsletter.id)
+        .group_by(Subscription.state)
     )
+    many = {row[0]: row[1] for row in rows}
     return Listed(
         newsletter,
         words(session, newsletter, newsletter.lang) or Words(name=newsletter.slug),

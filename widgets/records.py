@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session, undefer
 
-from widgets import people
+from widgets import people, tables
 from widgets.addresses import Address, Hasher
 from widgets.models import (
     Consent,
@@ -140,6 +140,15 @@ def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[st
             "confirmed_at": consent.given_at.isoformat(timespec="seconds") if consent else None,
             "method": consent.method if consent else None,
         }
+
+
+def export(session: Session, slug: str, state: str | None, form: str) -> Iterator[str]:
+    """The same, line by line. form: "csv", in which no value is a formula to a spreadsheet, or
+    "ndjson": an object a line, as it is."""
+    rows = exported(session, slug, state)
+    if form == "csv":
+        return tables.written(EXPORTED, rows)
+    return (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def forget(session: Session, now: datetime) -> int:

@@ -37,6 +37,10 @@ from widgets.text import clean
 KIND = "import subscribers"
 MOST = 100_000  # rows
 LARGEST = 6_000_000  # bytes
+TOO_LARGE = (
+    f"This table is larger than {LARGEST // 1_000_000} MB. Please divide it, and import one part "
+    "after the other."
+)
 LONGEST_EVIDENCE = 1000  # characters
 AT_ONCE = 200  # rows in a transaction
 EARLIEST = date(1990, 1, 1)  # what comes before was a slip of the pen
@@ -114,10 +118,7 @@ def read(
     not hold, `consent`, `list`, `lang` and `site`. The same table reads the same at any time but
     for dates after `now`. Raises BadTable."""
     if len(table.encode(errors="replace")) > LARGEST:
-        raise BadTable(
-            f"This table is larger than {LARGEST // 1_000_000} MB. Please divide it, and import "
-            "one part after the other."
-        )
+        raise BadTable(TOO_LARGE)
     found = Reading()
     seen: set[str] = set()
     try:
@@ -281,15 +282,12 @@ def _moment(written: str, now: datetime) -> datetime:
 
 def _fates(session: Session, newsletter_id: int, keys: list[str]) -> dict[str, Fate]:
     suppressed = set(session.scalars(select(Suppression.key).where(Suppression.key.in_(keys))))
-    states: dict[str, str] = dict(
-        session.execute(
-            select(Subscriber.key, Subscription.state)
-            .join(Subscription, Subscription.subscriber_id == Subscriber.id)
-            .where(Subscriber.key.in_(keys), Subscription.newsletter_id == newsletter_id)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Subscriber.key, Subscription.state)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .where(Subscriber.key.in_(keys), Subscription.newsletter_id == newsletter_id)
     )
+    states: dict[str, str] = {row[0]: row[1] for row in rows}
     return {
         key: Fate.LEFT if key in suppressed else _fate(states.get(key, State.PENDING))
         for key in keys

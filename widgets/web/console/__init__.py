@@ -10,7 +10,16 @@ from widgets.models import Role
 from widgets.service import Service
 from widgets.web import service as opened
 from widgets.web import styles
-from widgets.web.console import editors, entry, home, jobs, trail
+from widgets.web.console import (
+    editors,
+    entry,
+    home,
+    jobs,
+    mail,
+    newsletters,
+    subscribers,
+    trail,
+)
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page
 
@@ -20,9 +29,15 @@ SCREENS: tuple[Screen, ...] = (
     editors.screen,
     trail.screen,
     jobs.screen,
+    newsletters.screen,
+    subscribers.screen,
+    mail.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
+    ("Newsletters", "newsletters.index", Role.EDITOR),
+    ("Subscribers", "subscribers.index", Role.ADMINISTRATOR),
+    ("Mail", "mail.index", Role.EDITOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
 )
