@@ -225,8 +225,8 @@ def _candidate(
 ) -> Candidate:
     if row.overflows:
         raise _BadRow("more values than columns: a value with a comma needs quotation marks")
-    if (state := _value(row, "state")) and state.lower() != State.CONFIRMED:
-        raise _BadRow(f"the table says that this is not confirmed, but “{state[:40]}”")
+    if _value(row, "state").lower() not in ("", State.CONFIRMED):
+        raise _BadRow("the column “state” says something else than confirmed")
     address = _address(_value(row, "address"), allow_test_domains)
     consent = _value(row, "consent") or defaults.consent
     if not consent:
@@ -267,17 +267,18 @@ def _moment(written: str, now: datetime) -> datetime:
         raise _BadRow("no day of the consent")
     try:
         moment = datetime.fromisoformat(written.removesuffix(" UTC"))
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _BadRow(
             "the day of the consent can’t be read; write it like 2025-03-31 or 2025-03-31T14:05"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if moment.astimezone(UTC) - now > timedelta(days=1):  # it may be tomorrow elsewhere
+    if moment - now > timedelta(days=1):  # it may be tomorrow elsewhere
         raise _BadRow("the day of the consent lies in the future")
     if moment < datetime.combine(EARLIEST, time(), UTC):
         raise _BadRow(f"the day of the consent lies before {EARLIEST.year}")
-    return min(moment.astimezone(UTC), now)
+    return min(moment, now)
 
 
 def _fates(session: Session, newsletter_id: int, keys: list[str]) -> dict[str, Fate]:

@@ -75,6 +75,7 @@ def overview(editor: Editor, slug: str) -> Response:
         shown=shown,
         lately=charts.line(grown.days[-LATELY:], "Confirmed subscribers"),
         year=charts.line(grown.days, "Confirmed subscribers"),
+        year_ago=grown.days[0][1],
         days=grown.days[-LATELY:][::-1],
         months=grown.months,
         langs=[(own_name(lang), lang, many) for lang, many in langs],
