@@ -5,6 +5,7 @@ and nobody is written to.
 """
 
 import re
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from widgets import audit, newsletters, tables
+from widgets import audit, jobs, newsletters, tables
 from widgets.addresses import Address, BadAddress, Hasher, parse
 from widgets.audit import Subject
 from widgets.jobs import Outcome, Task
@@ -28,6 +29,7 @@ from widgets.models import (
     Subscription,
     Suppression,
 )
+from widgets.models.database import insert
 from widgets.newsletter_texts import BadWords, language
 from widgets.service import Service
 from widgets.statement_files import SLUG
@@ -42,7 +44,7 @@ TOO_LARGE = (
     "after the other."
 )
 LONGEST_EVIDENCE = 1000  # characters
-AT_ONCE = 200  # rows in a transaction
+AT_ONCE = 500  # rows in a transaction
 EARLIEST = date(1990, 1, 1)  # what comes before was a slip of the pen
 # what others call our columns; our own exports have "confirmed_at"
 ALSO = {
@@ -185,6 +187,7 @@ def run(service: Service, task: Task) -> Outcome:
                     list=defaults.source,
                     imported=task.params["taken"],
                 )
+        jobs.give_way()
     taken = task.params.get("taken", 0)
     people = "1 person subscribes" if taken == 1 else f"{taken:,} people subscribe"
     rest = len(reading.candidates) - taken
@@ -305,25 +308,67 @@ def _take_in(session: Session, slug: str, some: Sequence[Candidate], now: dateti
     """How many of them subscribe now, and did not before."""
     newsletter_id = session.scalars(select(Newsletter.id).where(Newsletter.slug == slug)).one()
     fates = _fates(session, newsletter_id, [one.key for one in some])
-    return sum(
-        newsletters.confirm_elsewhere(
-            session, one.key, one.address, newsletter_id, _evidence(one), now
+    wanted = {one.key: one for one in some if fates[one.key] is Fate.NEW}
+    if not wanted:
+        return 0
+    unknown = _added(session, list(wanted.values()), now)
+    subscriptions = {key: uuid.uuid4() for key in unknown}
+    if unknown:
+        session.execute(
+            insert(session, Subscription),
+            [
+                {
+                    "id": subscriptions[key],
+                    "subscriber_id": subscriber_id,
+                    "newsletter_id": newsletter_id,
+                    "state": State.CONFIRMED,
+                    "epoch": 1,
+                    "created_at": now,
+                    "changed_at": now,
+                }
+                for key, subscriber_id in unknown.items()
+            ],
         )
-        for one in some
-        if fates[one.key] is Fate.NEW
+        session.execute(
+            insert(session, Consent),
+            [{"subscription_id": subscriptions[key], **_evidence(wanted[key])} for key in unknown],
+        )
+    # the few that we know from elsewhere, one by one
+    return len(unknown) + sum(
+        newsletters.confirm_elsewhere(
+            session, key, one.address, newsletter_id, Consent(**_evidence(one)), now
+        )
+        for key, one in wanted.items()
+        if key not in unknown
     )
 
 
-def _evidence(one: Candidate) -> Consent:
-    values: dict[str, Any] = {"asked_at": one.consented_at, "given_at": one.consented_at}
-    return Consent(
-        consent_text_id=None,
-        site=one.site,
-        lang=one.lang,
-        method="import",
-        evidence=one.evidence,
-        **values,
+def _added(session: Session, some: Sequence[Candidate], now: datetime) -> dict[str, uuid.UUID]:
+    """Those whose address was not known at all, and is now: the ids of the subscribers."""
+    rows = session.execute(
+        insert(session, Subscriber)
+        .values(
+            [
+                {"id": uuid.uuid4(), "key": one.key, "address": one.address, "created_at": now}
+                for one in some
+            ]
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(Subscriber.key, Subscriber.id)
     )
+    return {row[0]: row[1] for row in rows}
+
+
+def _evidence(one: Candidate) -> dict[str, Any]:
+    return {
+        "consent_text_id": None,
+        "site": one.site,
+        "lang": one.lang,
+        "method": "import",
+        "evidence": one.evidence,
+        "asked_at": one.consented_at,
+        "given_at": one.consented_at,
+    }
 
 
 def _parts(candidates: Sequence[Candidate], most: int) -> Iterator[Sequence[Candidate]]:
