@@ -1,8 +1,6 @@
 """The commands; each calls one function of the floor below."""
 
-import csv
 import errno
-import json
 import os
 import sys
 import threading
@@ -36,7 +34,6 @@ from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
 from widgets.statement_files import BadFile, TranslationFile
-from widgets.tables import guarded
 from widgets.web.sample import member_site
 from widgets.web.security import common_headers
 from widgets.web.server import Server
@@ -306,15 +303,8 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             raise click.ClickException(
                 f"There is no newsletter “{newsletter}”, only: {', '.join(known)}."
             )
-        rows = records.exported(session, newsletter, state)
-        if form == "ndjson":
-            for row in rows:
-                click.echo(json.dumps(row, ensure_ascii=False))
-            return
-        table = csv.DictWriter(sys.stdout, records.EXPORTED, lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            table.writerow({name: guarded(value or "") for name, value in row.items()})
+        for line in records.export(session, newsletter, state, form):
+            click.echo(line, nl=False)
 
 
 @main.command()

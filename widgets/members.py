@@ -578,3 +578,9 @@ def site_name(session: Session, slug: str | None) -> str | None:
     a slug comes with the request, and nobody may put words into our mails."""
     member = session.get(Member, slug) if slug else None
     return member.name if member else None
+
+
+def names(session: Session, slugs: Sequence[str]) -> dict[str, str]:
+    """What the members with these slugs are called; those that we know."""
+    rows = session.execute(select(Member.slug, Member.name).where(Member.slug.in_(slugs)))
+    return {row[0]: row[1] for row in rows}

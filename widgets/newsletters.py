@@ -293,6 +293,49 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
     return Answer.DONE
 
 
+def confirm_elsewhere(
+    session: Session, key: str, address: str, newsletter_id: int, evidence: Consent, now: datetime
+) -> bool:
+    """Takes in who agreed elsewhere: confirms a new or pending subscription, with this evidence
+    (which is given its subscription here). No other state is changed, and nobody who is
+    suppressed is taken in; whether this one was. The caller has checked the address, whose keyed
+    hash is `key`."""
+    if session.scalar(select(exists().where(Suppression.key == key))):
+        return False
+    subscriber_id = session.scalar(
+        insert(session, Subscriber)
+        .values(id=uuid.uuid4(), key=key, address=address, created_at=now)
+        .on_conflict_do_update(index_elements=["key"], set_={"key": key})
+        .returning(Subscriber.id)
+    )
+    subscription = session.scalar(
+        select(Subscription)
+        .where(
+            Subscription.subscriber_id == subscriber_id,
+            Subscription.newsletter_id == newsletter_id,
+        )
+        .with_for_update()
+    )
+    if subscription is None:
+        subscription = Subscription(
+            id=uuid.uuid4(),
+            subscriber_id=subscriber_id,
+            newsletter_id=newsletter_id,
+            state=State.PENDING,
+            epoch=0,
+            created_at=now,
+        )
+        session.add(subscription)
+    elif subscription.state != State.PENDING:
+        return False
+    _change(subscription, State.CONFIRMED, now)
+    session.flush()
+    evidence.subscription_id = subscription.id
+    session.add(evidence)
+    _call_back(session, subscription.id)
+    return True
+
+
 def can_be_left(session: Session, subscription_id: uuid.UUID) -> bool:
     """Whether there is a subscription, or a confirmation under way that would make one."""
     subscription = session.get(Subscription, subscription_id)
@@ -326,11 +369,17 @@ def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
 
 
 def lang_of_subscription(session: Session, subscription_id: uuid.UUID) -> str | None:
-    """The language in which it was last asked for."""
-    return session.scalar(
+    """The language in which it was last asked for, here or where it was imported from."""
+    asked = session.scalar(
         select(SignUp.lang)
         .where(SignUp.subscription_id == subscription_id)
         .order_by(SignUp.asked_at.desc())
+        .limit(1)
+    )
+    return asked or session.scalar(
+        select(Consent.lang)
+        .where(Consent.subscription_id == subscription_id)
+        .order_by(Consent.id.desc())
         .limit(1)
     )
 

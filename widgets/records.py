@@ -3,17 +3,25 @@
 `newsletters` is how it comes in.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
+from widgets import people, tables
 from widgets.addresses import Address, Hasher
 from widgets.models import (
     Consent,
     ConsentText,
+    Contact,
+    Job,
     Newsletter,
+    Preview,
+    Signatory,
+    Signing,
     SignUp,
     State,
     Subscriber,
@@ -21,6 +29,7 @@ from widgets.models import (
     Suppression,
 )
 from widgets.models.database import one_at_a_time
+from widgets.models.fact import content_changed
 
 FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
 FORGET_VOID_AFTER = timedelta(days=2)
@@ -32,11 +41,70 @@ def suppress(
     session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
 ) -> None:
     """Never writes to this address again. Of it, only the keyed hash is kept: what it was
-    subscribed to, its consents and its mail are deleted with it."""
-    key = hasher.address(address)
+    subscribed to or signed, its consents and its mail are deleted with it."""
     one_at_a_time(session, hasher.mailbox(address))
+    erase(session, hasher, hasher.address(address), reason, now)
+
+
+def erase(
+    session: Session,
+    hasher: Hasher,
+    key: str,
+    reason: str,
+    now: datetime,
+    *,
+    contacts: bool = False,
+) -> None:
+    """The same, by the keyed hash. contacts: also takes the person away as a contact of members,
+    with the invitations that they were sent; what a member endorsed stays."""
+    for mailbox in sorted(_mailboxes(session, key)):
+        one_at_a_time(session, mailbox)
+    found = people.find(session, hasher, key)
     session.merge(Suppression(key=key, reason=reason, created_at=now))
     session.execute(delete(Subscriber).where(Subscriber.key == key))
+    signed = select(Signing.id).where(Signing.key == key)
+    if session.scalar(select(exists().where(Signatory.signing_id.in_(signed)))):
+        content_changed(session)
+    # their names go first: a database's cascade does not tell the session
+    session.execute(delete(Signatory).where(Signatory.signing_id.in_(signed)))
+    session.execute(delete(Signing).where(Signing.key == key))
+    if contacts:
+        ids = [one.id for one in people.contacts(session, hasher, key)]
+        session.execute(delete(Contact).where(Contact.id.in_(ids)))
+    if found.address:
+        _blank_out(session, found.address)
+
+
+def allow_again(session: Session, key: str) -> None:
+    """Takes an address off the list of those we must not write to. Nothing is sent to it but what
+    its owner asks for and confirms anew."""
+    session.execute(delete(Suppression).where(Suppression.key == key))
+
+
+def _mailboxes(session: Session, key: str) -> set[str]:
+    sign_ups = (
+        select(SignUp.mailbox)
+        .join(Subscription, Subscription.id == SignUp.subscription_id)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(Subscriber.key == key)
+    )
+    return {
+        *session.scalars(sign_ups),
+        *session.scalars(select(Signing.mailbox).where(Signing.key == key)),
+    }
+
+
+def _blank_out(session: Session, address: str) -> None:
+    """Takes an address out of what is kept for a short while: tables that wait to be imported, and
+    previews of texts. A table keeps its lines."""
+    written = re.compile(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", re.IGNORECASE)
+    for job in session.scalars(select(Job).options(undefer(Job.data)).where(Job.data.is_not(None))):
+        text = (job.data or b"").decode(errors="surrogateescape")
+        if written.search(text):
+            job.data = written.sub("", text).encode(errors="surrogateescape")
+    for preview in session.scalars(select(Preview)):
+        if written.search(json.dumps(preview.content, ensure_ascii=False)):
+            session.delete(preview)
 
 
 def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[str, str | None]]:
@@ -67,11 +135,20 @@ def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[st
             "since": subscription.changed_at.isoformat(timespec="seconds"),
             "site": consent.site if consent else None,
             "lang": consent.lang if consent else None,
-            "consent": wording.text if wording else None,
+            "consent": wording.text if wording else consent.evidence if consent else None,
             "asked_at": consent.asked_at.isoformat(timespec="seconds") if consent else None,
             "confirmed_at": consent.given_at.isoformat(timespec="seconds") if consent else None,
             "method": consent.method if consent else None,
         }
+
+
+def export(session: Session, slug: str, state: str | None, form: str) -> Iterator[str]:
+    """The same, line by line. form: "csv", in which no value is a formula to a spreadsheet, or
+    "ndjson": an object a line, as it is."""
+    rows = exported(session, slug, state)
+    if form == "csv":
+        return tables.lines(EXPORTED, rows, end="\n")
+    return (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def forget(session: Session, now: datetime) -> int:

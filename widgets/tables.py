@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from widgets.text import clean
@@ -24,60 +24,83 @@ class BadRow(ValueError):
 @dataclass(frozen=True)
 class Row:
     """cells: as they are written, by the name of their column in lower case. line: where the row
-    ends, from 1."""
+    ends, from 1. overflows: whether there are more values than columns, as where a comma stands
+    without quotation marks."""
 
     line: int
     cells: dict[str, str]
+    overflows: bool
+
+    def __getitem__(self, column: str) -> str:
+        """What stands in a column; nothing where there is no such column."""
+        return self.cells.get(column, "")
 
 
 def rows(data: bytes, needed: str = "name") -> Iterator[Row]:
-    """The rows of a table with a header that has the column `needed`.
+    """The rows of a file with a header that has the column `needed`. Raises BadRow, also while it
+    is gone through, and where a row has more values than columns."""
+    for row in read(decoded(data), (needed,)):
+        if row.overflows:
+            raise BadRow(
+                row.line, "more values than columns: a name with a comma needs quotation marks"
+            )
+        yield row
 
-    Comma, semicolon or tab; UTF-8, with or without a byte order mark, or UTF-16 as Excel writes
-    it. Raises BadRow, also while it is gone through.
-    """
-    table = decoded(data)
+
+def read(table: str, needed: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows of a table, separated by comma, semicolon or tab, whose first line names the
+    columns. Raises BadRow, also where one of the `needed` columns is missing."""
     # Excel's own way to say which delimiter a table has
     header_line = 2 if re.match(r"sep=.\r?\n", table) else 1
     if header_line == 2:
         table = table.split("\n", 1)[1]
     header = table.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
-    read = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter, strict=True)
+    found = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter, strict=True)
     try:
-        columns = {clean(column or "").casefold(): column for column in read.fieldnames or ()}
+        columns = {clean(column or "").casefold(): column for column in found.fieldnames or ()}
     except csv.Error as error:
         raise BadRow(header_line, f"not a CSV table: {error}") from None
-    named = [clean(column).casefold() for column in read.fieldnames or () if clean(column)]
+    named = [clean(column).casefold() for column in found.fieldnames or () if clean(column)]
     if len(set(named)) < len(named):
         raise BadRow(header_line, "two columns have the same name")
-    if needed not in columns:
-        reason = f'the first line must name the columns, one of them "{needed}"'
-        raise BadRow(header_line, reason)
+    for column in needed:
+        if column not in columns:
+            reason = f'the first line must name the columns, one of them "{column}"'
+            raise BadRow(header_line, reason)
     last_line = header_line
     while True:
         try:
-            row = next(read, None)
+            row = next(found, None)
         except csv.Error as error:
             raise BadRow(last_line + 1, f"not a CSV table: {error}") from None
         if row is None:
             return
-        last_line = read.line_num + header_line - 1
-        if row.get(None):
-            raise BadRow(
-                last_line, "more values than columns: a name with a comma needs quotation marks"
-            )
-        yield Row(last_line, {name: row.get(columns[name]) or "" for name in columns if name})
+        last_line = found.line_num + header_line - 1
+        cells = {name: row.get(column) or "" for name, column in columns.items() if name}
+        yield Row(last_line, cells, bool(row.get(None)))
 
 
-def written(columns: Sequence[str], cells: Iterable[dict[str, str]]) -> str:
+def written(columns: Sequence[str], cells: Iterable[Mapping[str, object]]) -> str:
     """A table (RFC 4180) in which nothing is a formula. What stands in no column is left out."""
-    out = io.StringIO()
-    table = csv.DictWriter(out, columns, restval="", extrasaction="ignore")
+    return "".join(lines(columns, cells))
+
+
+def lines(
+    columns: Sequence[str], cells: Iterable[Mapping[str, object]], *, end: str = "\r\n"
+) -> Iterator[str]:
+    """The same line by line, in little memory."""
+    line = io.StringIO()
+    table = csv.DictWriter(line, columns, restval="", extrasaction="ignore", lineterminator=end)
     table.writeheader()
     for row in cells:
-        table.writerow({name: guarded(value) for name, value in row.items()})
-    return out.getvalue()
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+        table.writerow(
+            {name: "" if value is None else guarded(str(value)) for name, value in row.items()}
+        )
+    yield line.getvalue()
 
 
 def guarded(value: str) -> str:

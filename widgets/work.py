@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from widgets import inviting, jobs, member_tables, names_by_hand
+from widgets import inviting, jobs, member_tables, names_by_hand, subscriber_imports
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
@@ -16,6 +16,7 @@ KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
     "ask for endorsements": inviting.send_invitations,
     "remind members": inviting.send_reminders,
     "add names": names_by_hand.add_table,
+    subscriber_imports.KIND: subscriber_imports.run,
 }
 
 

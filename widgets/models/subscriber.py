@@ -83,7 +83,10 @@ class SignUp(Base):
 
 
 class Consent(Base):
-    """The evidence: which text was agreed to, when and where it was asked and given, and how."""
+    """The evidence: which text was agreed to, when and where it was asked and given, and how.
+
+    consent_text_id: None where it was imported, and agreed to elsewhere.
+    """
 
     __tablename__ = "consents"
 
@@ -91,7 +94,7 @@ class Consent(Base):
     subscription_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
     )
-    consent_text_id: Mapped[int] = mapped_column(ForeignKey("consent_texts.id"))
+    consent_text_id: Mapped[int | None] = mapped_column(ForeignKey("consent_texts.id"))
     site: Mapped[str | None] = mapped_column(String(64))
     lang: Mapped[str] = mapped_column(String(35))
     method: Mapped[str] = mapped_column(String(8))  # "link", "code", or "import"

@@ -7,6 +7,7 @@ from flask import current_app
 from widgets import languages
 from widgets.newsletters import Limits
 from widgets.service import Service
+from widgets.web.parameters import asked_look
 
 
 def service() -> Service:
@@ -14,10 +15,10 @@ def service() -> Service:
     return cast(Service, current_app.extensions["undersigned"])
 
 
-def text_languages() -> tuple[str, str]:
-    """For words that the network wrote, and may not have in each language: the reader's, else
-    the network's."""
-    return languages.spoken(), service().settings.language
+def text_languages() -> tuple[str, ...]:
+    """For words that the network wrote, and may not have in each language: the one that the
+    address asks for, which need not be one of ours, else the reader's, else the network's."""
+    return asked_look().lang, languages.spoken(), service().settings.language
 
 
 def statement_languages(asked: str) -> str:

@@ -17,10 +17,13 @@ from widgets.web.console import (
     entry,
     home,
     jobs,
+    mail,
     members,
+    newsletters,
     pictures,
     publishing,
     statements,
+    subscribers,
     trail,
 )
 from widgets.web.console.asked import page_link
@@ -37,11 +40,17 @@ SCREENS: tuple[Screen, ...] = (
     jobs.screen,
     publishing.screen,
     endorsements.screen,
+    newsletters.screen,
+    subscribers.screen,
+    mail.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
     ("Statements", "statements.index", Role.EDITOR),
     ("Members", "members.index", Role.EDITOR),
+    ("Newsletters", "newsletters.index", Role.EDITOR),
+    ("Subscribers", "subscribers.index", Role.ADMINISTRATOR),
+    ("Mail", "mail.index", Role.EDITOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
 )

@@ -252,7 +252,9 @@ def upgrade() -> None:
         ),
     )
 
-    op.add_column("consents", sa.Column("evidence", sa.Text(), nullable=True))
+    with op.batch_alter_table("consents") as table:
+        table.add_column(sa.Column("evidence", sa.Text(), nullable=True))
+        table.alter_column("consent_text_id", existing_type=sa.Integer(), nullable=True)
     _widen(
         "members",
         (

@@ -1,0 +1,204 @@
+"""The outbox in the console."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.web.console.conftest import EditorAtWork
+from widgets import outbox
+from widgets.delivery import deliver_due, transport
+from widgets.models import AuditEntry, Message, MessageState, Role
+from widgets.service import Service
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def service(app: Flask) -> Service:
+    opened: Service = app.extensions["undersigned"]
+    return opened
+
+
+@pytest.fixture
+def put(service: Service, anna: EditorAtWork) -> Callable[..., uuid.UUID]:
+    """Puts a test message to Anna in, and makes it what the test needs."""
+    deliver_due(
+        service, transport(service), "here:1"
+    )  # her sign-in, which is used already and so not sent
+
+    def put(**values: object) -> uuid.UUID:
+        with service.database.writing() as session:
+            written = outbox.add(session, "test", NOW, send_at=NOW, editor_id=1)
+            session.flush()
+            message = session.get_one(Message, written)
+            for name, value in values.items():
+                setattr(message, name, value)
+            return written
+
+    return put
+
+
+def refused(reason: str = "550 no such mailbox") -> dict[str, object]:
+    return {"state": MessageState.REFUSED, "error": reason, "settled_at": NOW}
+
+
+def message(service: Service, message_id: uuid.UUID) -> Message:
+    with service.database.reading() as session:
+        return session.get_one(Message, message_id)
+
+
+def test_a_test_message_is_watched_until_it_is_sent(anna: EditorAtWork, service: Service) -> None:
+    page = anna.fill(anna.open("/admin/mail"), "Send a test message to me")
+    assert '<meta http-equiv="refresh" content="2">' in page.html
+    assert "It waits to be sent." in page.text
+
+    deliver_due(service, transport(service), "here:1")
+
+    page = anna.open(page.path)
+    assert "It was handed over to the mail relay." in page.text
+    assert "refresh" not in page.html
+    assert "A test message from Network of Tests" in anna.open("/mailbox").text
+
+
+def test_messages_are_counted_and_shown_by_state_and_kind(
+    anna: EditorAtWork, put: Callable[..., uuid.UUID]
+) -> None:
+    put()
+    put(**refused())
+
+    page = anna.open("/admin/mail?state=refused&kind=test")
+
+    assert "3 all 1 waiting 0 sent 1 refused 1 never to be sent" in page.text
+    assert "550 no such mailbox" in page.text
+    assert page.text.count("anna@example.org") == 1
+    assert "Nothing here" in anna.open("/admin/mail?state=refused&kind=sign-in").text
+
+
+def test_an_editor_does_not_see_addresses(
+    put: Callable[..., uuid.UUID], new_editor: Callable[..., EditorAtWork]
+) -> None:
+    written = put(**refused())
+    bela = new_editor("bela@example.org", Role.EDITOR)
+    bela.sign_in()
+
+    for path in ("/admin/mail", f"/admin/mail/{written}"):
+        page = bela.open(path)
+        assert "Anna" in page.text
+        assert "anna@example.org" not in page.html
+
+
+def test_a_refused_message_is_tried_again(
+    anna: EditorAtWork, service: Service, put: Callable[..., uuid.UUID]
+) -> None:
+    written = put(**refused())
+    page = anna.fill(anna.open(f"/admin/mail/{written}"), "Try again now")
+    assert "It waits to be sent." in page.text
+
+    deliver_due(service, transport(service), "here:1")
+
+    assert message(service, written).state == MessageState.SENT
+    with service.database.reading() as session:
+        entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert (entry.action, entry.kind, entry.subject) == ("tried again", "mail", str(written))
+
+
+def test_all_that_were_refused_for_one_reason_are_tried_again(
+    anna: EditorAtWork, service: Service, put: Callable[..., uuid.UUID]
+) -> None:
+    first, second = put(**refused("554 blocked")), put(**refused("554 blocked"))
+    other = put(**refused())
+    page = anna.fill(anna.open("/admin/mail?state=refused"), "Try all again")
+
+    assert "2 messages are tried again now." in page.text
+    assert {message(service, one).state for one in (first, second)} == {MessageState.WAITING}
+    assert message(service, other).state == MessageState.REFUSED
+
+
+def test_a_waiting_message_is_given_up_and_can_be_tried_again(
+    anna: EditorAtWork, service: Service, put: Callable[..., uuid.UUID]
+) -> None:
+    written = put(not_before=NOW + timedelta(hours=2), attempts=3, error="451 later")
+    page = anna.open(f"/admin/mail/{written}")
+    assert "It is tried again at" in page.text
+    assert "refresh" not in page.html
+
+    page = anna.fill(page, "Give up")
+
+    assert "given up in the console" in page.text
+    assert "Try again now" in page.text
+    assert message(service, written).state == MessageState.REFUSED
+
+
+@pytest.mark.parametrize("press", ["Give up", "again"])
+def test_a_message_that_is_being_sent_is_left_alone(
+    anna: EditorAtWork, service: Service, put: Callable[..., uuid.UUID], press: str
+) -> None:
+    written = put()
+    page = anna.open(f"/admin/mail/{written}")
+    with service.database.writing() as session:
+        outbox.claim(session, "here:2", datetime.now(UTC), timedelta(minutes=1), 5)
+    path = f"/admin/mail/{written}/{'give-up' if press == 'Give up' else 'again'}"
+    (form,) = [form for form in page.forms if "Give up" in form.buttons]
+
+    page = anna.post(path, form.fields)
+
+    assert page.status == 409
+    assert "This message is being sent just now." in page.text
+    assert message(service, written).leased_by == "here:2"
+
+
+def test_a_settled_message_is_not_sent_twice(
+    anna: EditorAtWork, service: Service, put: Callable[..., uuid.UUID]
+) -> None:
+    written = put(state=MessageState.SENT, settled_at=NOW)
+    fields = anna.open(f"/admin/mail/{written}").forms[0].fields
+
+    page = anna.post(f"/admin/mail/{written}/again", fields)
+
+    assert page.status == 409
+    assert "it can’t be tried again" in page.text
+
+
+def test_a_relay_that_seems_down_is_told_with_its_last_answer(
+    anna: EditorAtWork, put: Callable[..., uuid.UUID]
+) -> None:
+    assert "Nothing is late." in anna.open("/admin/mail").text
+    soon = datetime.now(UTC) + timedelta(minutes=4)
+    for _ in range(3):
+        put(attempts=2, error="Connection refused", not_before=soon, created_at=soon)
+
+    page = anna.open("/admin/mail")
+
+    assert "The mail relay seems to be down: 3 messages could not be handed over" in page.text
+    assert "It last said: Connection refused." in page.text
+    assert "3 due. The oldest has waited since" in page.text
+
+
+def test_one_strange_mailbox_is_no_relay_that_is_down(
+    anna: EditorAtWork, put: Callable[..., uuid.UUID]
+) -> None:
+    put(attempts=2, error="451 mailbox is full", not_before=NOW + timedelta(hours=1))
+
+    assert "seems to be down" not in anna.open("/admin/mail").text
+
+
+def test_mail_that_nobody_takes_up_is_told(
+    anna: EditorAtWork, put: Callable[..., uuid.UUID]
+) -> None:
+    put(not_before=NOW - timedelta(minutes=11))
+
+    assert "1 message waits and nobody takes it up." in anna.open("/admin/mail").text
+
+
+@pytest.mark.parametrize("path", ["", "/again", "/give-up"])
+def test_a_message_that_is_not_there_is_a_404(anna: EditorAtWork, path: str) -> None:
+    fields = anna.open("/admin/mail").forms[0].fields
+    where = f"/admin/mail/{uuid.uuid4()}{path}"
+    answer = anna.post(where, fields) if path else anna.open(where)
+
+    assert answer.status == 404
