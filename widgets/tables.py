@@ -36,7 +36,7 @@ def rows(data: bytes, needed: str = "name") -> Iterator[Row]:
     Comma, semicolon or tab; UTF-8, with or without a byte order mark, or UTF-16 as Excel writes
     it. Raises BadRow, also while it is gone through.
     """
-    table = _decoded(data)
+    table = decoded(data)
     # Excel's own way to say which delimiter a table has
     header_line = 2 if re.match(r"sep=.\r?\n", table) else 1
     if header_line == 2:
@@ -98,7 +98,8 @@ def unguarded(value: str) -> str:
     return value[1:] if re.match(f"'+[{_FORMULA}]", value) else value
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """The text of a table, in UTF-8 or UTF-16. Raises BadRow."""
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return data.decode(encoding)
