@@ -35,6 +35,7 @@ from widgets.models.subscriber import State
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
 from widgets.statement_files import BadFile, TranslationFile
+from widgets.tables import guarded
 from widgets.web.sample import member_site
 from widgets.web.security import common_headers
 from widgets.web.server import Server
@@ -311,12 +312,7 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
         table = csv.DictWriter(sys.stdout, records.EXPORTED, lineterminator="\n")
         table.writeheader()
         for row in rows:
-            table.writerow({name: _no_formula(value) for name, value in row.items()})
-
-
-def _no_formula(value: object) -> object:
-    """A spreadsheet runs what begins with these; an apostrophe before it makes it text."""
-    return f"'{value}" if str(value or "").startswith(("=", "+", "-", "@")) else value
+            table.writerow({name: guarded(value or "") for name, value in row.items()})
 
 
 @main.command()

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from widgets.addresses import Address, Hasher
@@ -14,6 +14,8 @@ from widgets.models import (
     Consent,
     ConsentText,
     Newsletter,
+    Signing,
+    SigningState,
     SignUp,
     State,
     Subscriber,
@@ -21,6 +23,7 @@ from widgets.models import (
     Suppression,
 )
 from widgets.models.database import one_at_a_time
+from widgets.models.fact import content_changed
 
 FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
 FORGET_VOID_AFTER = timedelta(days=2)
@@ -32,11 +35,14 @@ def suppress(
     session: Session, hasher: Hasher, address: Address, reason: str, now: datetime
 ) -> None:
     """Never writes to this address again. Of it, only the keyed hash is kept: what it was
-    subscribed to, its consents and its mail are deleted with it."""
+    subscribed to and what it signed, its consents and its mail are deleted with it."""
     key = hasher.address(address)
     one_at_a_time(session, hasher.mailbox(address))
     session.merge(Suppression(key=key, reason=reason, created_at=now))
     session.execute(delete(Subscriber).where(Subscriber.key == key))
+    states = session.scalars(delete(Signing).where(Signing.key == key).returning(Signing.state))
+    if SigningState.LISTED in states.all():
+        content_changed(session)
 
 
 def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[str, str | None]]:
@@ -76,11 +82,21 @@ def exported(session: Session, slug: str, state: str | None) -> Iterator[dict[st
 
 def forget(session: Session, now: datetime) -> int:
     """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
-    sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
+    sign-ups and signatures that never could lead to anything. Returns how many subscribers'
+    addresses were forgotten."""
+    long_ago = now - FORGET_UNCONFIRMED_AFTER
     session.execute(
         delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
     )
-    long_ago = now - FORGET_UNCONFIRMED_AFTER
+    session.execute(
+        delete(Signing).where(
+            Signing.state == SigningState.PENDING,
+            or_(
+                Signing.asked_at < long_ago,
+                Signing.send_at.is_(None) & (Signing.asked_at < now - FORGET_VOID_AFTER),
+            ),
+        )
+    )
     _delete_unless_in_use(
         session,
         Subscription,

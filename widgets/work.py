@@ -4,14 +4,16 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from widgets import jobs
+from widgets import jobs, signings
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
 log = logging.getLogger("undersigned.work")
 
 # Each goes on from task.done, and calls task.advance in every transaction that does a part.
-KINDS: dict[str, Callable[[Service, Task], Outcome]] = {}
+KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
+    "moderate signatures": signings.run,
+}
 
 
 def do_one(

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from widgets import languages
 from widgets.colours import accent
-from widgets.letters import editors, sign_ups
+from widgets.letters import editors, sign_ups, signings
 from widgets.letters.draft import Draft
 from widgets.models import Message
 from widgets.service import Service
@@ -54,6 +54,8 @@ KINDS: dict[str, Callable[[Service, Session, Message], Draft | None]] = {
     "already": sign_ups.already,
     "sign-in": editors.sign_in,
     "test": editors.test,
+    "sign": signings.confirmation,
+    "signed-already": signings.already,
 }
 
 
