@@ -22,6 +22,7 @@ from widgets.web import (
     pages,
     rendering,
     security,
+    sign_on,
     signup,
     snippets,
     syndication,
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metadata.install(app)
     security.install(app, service)
     errors.install(app)
-    for room in (crawlers, embeds, oembed, pages, signup, snippets, syndication):
+    for room in (crawlers, embeds, oembed, pages, sign_on, signup, snippets, syndication):
         app.register_blueprint(room.blueprint)
     console.install(app, service)
     if settings.smtp_url is None:

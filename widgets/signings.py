@@ -450,6 +450,11 @@ class Counts:
     def listed(self) -> int:
         return self.shown + self.hidden
 
+    @property
+    def signed(self) -> int:
+        """Who an editor can see."""
+        return self.waiting + self.listed + self.refused
+
 
 def counts(session: Session, statement_id: int) -> Counts:
     rows = session.execute(

@@ -9,7 +9,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from widgets import languages, records, statements, text
+from widgets import collation, languages, records, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.web import parameters, security, service, snippets, styles
@@ -42,6 +42,7 @@ def install(app: Flask) -> None:
         all_languages=languages.LANGUAGES,
         base_url=settings.base_url,
         contact=settings.contact,
+        country_names=_country_names,
         foreign=foreign,
         frame_height=frame_height,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
@@ -99,7 +100,7 @@ def speak_to_one_reader() -> None:
 
 
 def _is_behind_a_signed_link() -> bool:
-    return request.blueprint == "signup" and not is_framed()
+    return request.blueprint in ("signup", "sign_on") and not is_framed()
 
 
 def is_framed() -> bool:
@@ -135,6 +136,10 @@ def _thousands(_: Context, number: int) -> str:
 @pass_context
 def _long_date(_: Context, day: date) -> str:
     return text.long_date(day, languages.spoken())
+
+
+def _country_names() -> tuple[tuple[str, str], ...]:
+    return collation.countries(languages.spoken())
 
 
 def this_page() -> str:

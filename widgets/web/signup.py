@@ -269,7 +269,7 @@ def _inbox(
         look=asked_look(),
         slug=slug,
         newsletter=shown,
-        token=token,
+        here=f"/embed/newsletters/{slug}/inbox/{token}",
         problem=problem and gettext(problem),
         typed=typed,
         exhausted=exhausted,

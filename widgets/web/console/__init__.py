@@ -10,7 +10,7 @@ from widgets.models import Role
 from widgets.service import Service
 from widgets.web import service as opened
 from widgets.web import styles
-from widgets.web.console import editors, entry, home, jobs, trail
+from widgets.web.console import editors, entry, home, jobs, letters, trail
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page
 
@@ -20,6 +20,7 @@ SCREENS: tuple[Screen, ...] = (
     editors.screen,
     trail.screen,
     jobs.screen,
+    letters.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
