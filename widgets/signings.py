@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from widgets import audit, newsletters, outbox, pacing, signatories, tables
@@ -288,7 +288,7 @@ def _was_asked_to_confirm(session: Session, row: Signing) -> bool:
 def _confirm(session: Session, row: Signing, method: str, now: datetime) -> None:
     """Listed at once where the letter is open and nobody like them has signed; otherwise an editor
     looks first."""
-    at_once = opening(session, row.statement_id) is Opening.OPEN and not _has_twin(session, row)
+    at_once = opening(session, row.statement_id) is Opening.OPEN and not twins(session, [row])
     session.execute(
         delete(Signing).where(  # taken back before; this is what they want now
             Signing.statement_id == row.statement_id,
@@ -424,6 +424,10 @@ _ACTS: dict[Act, tuple[tuple[SigningState, ...], SigningState, str]] = {
 }  # fmt: skip
 
 
+# Who was refused is nobody's twin.
+_IN_QUESTION = (SigningState.CONFIRMED, SigningState.LISTED)
+
+
 class Sort(StrEnum):
     """Which of those who signed an editor looks at."""
 
@@ -514,8 +518,8 @@ def matching(
     if sort is Sort.HIDDEN:
         wanted.append(Signing.shows_name.is_(False))
     if sort is Sort.TWINS:
-        wanted.append(Signing.state.in_((SigningState.CONFIRMED, SigningState.LISTED)))
-        wanted.append(_twins_of(Signing))
+        wanted.append(Signing.state.in_(_IN_QUESTION))
+        wanted.append(_twins(statement_id))
     wanted.extend(
         or_(
             Signing.folded_name.contains(word, autoescape=True),
@@ -526,29 +530,22 @@ def matching(
     return wanted
 
 
-def _twins_of(one: Any) -> ColumnElement[bool]:
-    """Whether somebody else who waits or is listed looks like this one: the same name in the same
-    country or of the same affiliation, or the same mailbox under another address."""
-    other = aliased(Signing)
-    is_there = (
-        other.statement_id == one.statement_id,
-        other.id != one.id,
-        other.state.in_((SigningState.CONFIRMED, SigningState.LISTED)),
-    )
-    same_name = exists().where(
-        *is_there,
-        other.folded_name == one.folded_name,
-        or_(
-            other.country == one.country,
-            (other.folded_affiliation == one.folded_affiliation) & (one.folded_affiliation != ""),
+def _twins(statement_id: int) -> ColumnElement[bool]:
+    """Whether somebody else who waits or is listed looks like this one; see `twins`."""
+    there = (Signing.statement_id == statement_id, Signing.state.in_(_IN_QUESTION))
+    several = func.count() > 1
+
+    def shared(*columns: Any, **only: ColumnElement[bool]) -> ColumnElement[bool]:
+        found = select(*columns).where(*there, *only.values()).group_by(*columns).having(several)
+        return tuple_(*columns).in_(found)
+
+    return or_(
+        shared(Signing.mailbox),
+        shared(Signing.folded_name, Signing.country),
+        shared(
+            Signing.folded_name, Signing.folded_affiliation, named=Signing.folded_affiliation != ""
         ),
     )
-    return or_(same_name, exists().where(*is_there, other.mailbox == one.mailbox))
-
-
-def _has_twin(session: Session, row: Signing) -> bool:
-    session.flush()
-    return bool(session.scalar(select(_twins_of(Signing)).where(Signing.id == row.id)))
 
 
 def listed(
@@ -564,34 +561,45 @@ def listed(
 
 
 def twins(session: Session, rows: Sequence[Signing]) -> dict[uuid.UUID, str]:
-    """Of these, who may have signed twice, and why it looks so."""
+    """Of these, of one statement, who may have signed twice, and why it looks so: somebody who
+    waits or is listed has the same name in the same country or of the same affiliation, or the
+    same mailbox under another address."""
     if not rows:
         return {}
-    found = session.scalars(
-        select(Signing).where(
-            Signing.statement_id == rows[0].statement_id,
-            Signing.state.in_((SigningState.CONFIRMED, SigningState.LISTED)),
-            or_(
-                Signing.folded_name.in_({row.folded_name for row in rows}),
-                Signing.mailbox.in_({row.mailbox for row in rows}),
+    # each by an index of its own; what else must be so is seen to here
+    found = {
+        one.id: one
+        for one in (
+            *session.scalars(
+                select(Signing).where(
+                    Signing.statement_id == rows[0].statement_id,
+                    Signing.folded_name.in_({row.folded_name for row in rows}),
+                )
+            ),
+            *session.scalars(
+                select(Signing).where(Signing.mailbox.in_({row.mailbox for row in rows}))
             ),
         )
-    ).all()
-    said: dict[uuid.UUID, str] = {}
-    for row in rows:
-        if row.state not in (SigningState.CONFIRMED, SigningState.LISTED):
-            continue
-        others = [one for one in found if one.id != row.id]
-        named = [one for one in others if one.folded_name == row.folded_name]
-        if any(one.mailbox == row.mailbox for one in others):
-            said[row.id] = "the same mailbox under another address"
-        elif any(one.country == row.country for one in named):
-            said[row.id] = "the same name in the same country"
-        elif row.folded_affiliation and any(
-            one.folded_affiliation == row.folded_affiliation for one in named
-        ):
-            said[row.id] = "the same name and affiliation"
-    return said
+        if one.statement_id == rows[0].statement_id and one.state in _IN_QUESTION
+    }
+    return {
+        row.id: said
+        for row in rows
+        if (said := _likeness(row, [one for one in found.values() if one.id != row.id]))
+    }
+
+
+def _likeness(row: Signing, others: Sequence[Signing]) -> str:
+    """What one of the others has in common with this one, in words for the editor, or nothing."""
+    if any(one.mailbox == row.mailbox for one in others):
+        return "the same mailbox under another address"
+    named = [one for one in others if one.folded_name == row.folded_name]
+    if any(one.country == row.country for one in named):
+        return "the same name in the same country"
+    affiliation = row.folded_affiliation
+    if affiliation and any(one.folded_affiliation == affiliation for one in named):
+        return "the same name and affiliation"
+    return ""
 
 
 def how_many(session: Session, wanted: Sequence[ColumnElement[bool]], act: Act) -> int:

@@ -80,7 +80,8 @@ def statement(slug: str) -> Response:
         "picture": _picture_as_data(shown),
         "count": len(names),
         "organisations": tally.organisations,
-        "people": {"count": tally.people, "hidden": tally.hidden},
+        "people": tally.people,
+        "hidden": tally.hidden,
         "signatories": [asdict(name) for name in names],
         "withdrawn": None,
     }

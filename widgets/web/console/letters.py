@@ -129,7 +129,7 @@ def _index(
         counts = signings.counts(session, number)
         sort = sort or _sort(request.args.get("sort", ""), counts)
         page = signings.listed(session, number, sort, searched, page_number())
-        twins = signings.twins(session, page.items)
+        twins = signings.twins(session, [one for one in page.items if one.state != "refused"])
     html = render_template(
         "console/letter.html",
         statement=statement,
