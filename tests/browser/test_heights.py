@@ -19,7 +19,7 @@ from tests.actors import CHECKOUT, Program, Reader
 from tests.browser.conftest import FLAGS, TOOLS, Member, _paint, missing
 from tests.browser.texts import NAMES, TEXTS
 from tests.conftest import SECRET, Databases
-from tests.samples import follow
+from tests.samples import follow, open_to_the_public
 from widgets import create_app, heights
 from widgets import settings as setting_values
 from widgets.service import Service
@@ -147,6 +147,7 @@ def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
     many = [f"{NAMES[number % 6]} {number}" for number in range(700)]
     network.write("greek", TEXTS["greek"], many)
     network.publish(*TEXTS)
+    open_to_the_public(network.service, slug="latin")
     follow(network.service, "news", posts=5)
     try:
         program.ready()
@@ -160,6 +161,7 @@ CARD = "/embed/statements/{}"
 FULL = "/embed/statements/{}?view=full"
 LIST = "/embed/statements/{}/signatories"
 FORM = "/embed/newsletters/weekly"
+SIGN = "/embed/statements/latin/sign"
 MEASURED = {
     **{f"{slug}, full text": FULL.format(slug) for slug in TEXTS},
     "35 names": LIST.format("latin"),
@@ -172,6 +174,9 @@ MEASURED = {
     "Arabic form": f"{FORM}?lang=ar",
     "khmer form": f"{FORM}?lang=km",
     "burmese form": f"{FORM}?lang=my",
+    "open letter": SIGN,
+    "Arabic open letter": f"{SIGN}?lang=ar",
+    "khmer open letter": f"{SIGN}?lang=km",
 }
 
 LONG = ("a page of 700 names", "their countries", "found, by country")
