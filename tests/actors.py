@@ -126,6 +126,13 @@ class Reader:
         """From the form to "Check your inbox"."""
         return self.press(self.open(path), address=address)
 
+    def sign(
+        self, address: str, path: str = "/embed/statements/river-gate/sign", **typed: str
+    ) -> Page:
+        """From the form of an open letter to "Check your inbox"."""
+        usual = {"name": "Ada Li", "country": "NO", "shows": "yes", "address": address}
+        return self.press(self.open(path), **{**usual, **typed})
+
     def _followed(self, method: str, path: str, fields: dict[str, str] | None) -> Page:
         page = self._asked(method, path, fields)
         while page.status in (302, 303):

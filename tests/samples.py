@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from widgets import signatories, statements
-from widgets.models import Contact, Feed, Invitation, Member, Post, Statement
+from widgets.models import Contact, Feed, Invitation, Member, Opening, Post, Statement
 from widgets.models.fact import content_changed
 from widgets.service import Service
 from widgets.signatories import Name
@@ -73,6 +73,17 @@ def picture_bytes(width: int = 900, height: int = 600, form: str = "JPEG") -> by
     out = io.BytesIO()
     picture.save(out, form)
     return out.getvalue()
+
+
+def open_to_the_public(
+    service: Service, opening: Opening = Opening.OPEN, slug: str = "river-gate"
+) -> int:
+    """Makes a statement an open letter; its id."""
+    with service.database.writing() as session:
+        statement = session.scalars(select(Statement).where(Statement.slug == slug)).one()
+        statement.opening = opening
+        content_changed(session)
+        return statement.id
 
 
 def publish(service: Service, *paths: Path) -> None:

@@ -19,7 +19,8 @@ from tests.strangers import Says, Stranger, atom
 from widgets import addresses, cli, newsletters, signatories, statements
 from widgets.models import Member, State, Subscriber, Suppression
 from widgets.models.fact import content_version
-from widgets.newsletters import Answer, Limits
+from widgets.newsletters import Answer
+from widgets.pacing import Limits
 from widgets.service import Service, open_service
 from widgets.settings import Settings
 

@@ -137,3 +137,22 @@ def test_names_fit_by_rows_and_less_where_they_are_long() -> None:
     rows = dict(zip(short.starts, short.counts, strict=True))
     assert rows[578] % 2 == 0  # two columns
     assert f".n{short.counts[0]}" in short.css()
+
+
+LETTER = """<!doctype html><html lang="en"><body class="form ask"><main>
+<div class="words"><h1>Sign</h1><form><input type="hidden" name="token"><div class="fields">
+<div><label for="a">Your name</label><input id="a"></div>
+<div><label for="b">Country</label><select id="b"><option value="">x</option></select></div>
+<div><label for="c">Address</label><p class="problem">Missing.</p><input id="c"></div></div>
+<fieldset><legend>In the list</legend><div class="tick"><input id="d">
+<label class="plain" for="d">Show my name</label></div></fieldset>
+<div class="tick"><input id="e"><label class="plain" for="e">The weekly</label></div>
+<div class="row"><button>Sign</button></div></form></div></main>
+<footer><span><a href="/">Network</a></span></footer></body></html>"""
+
+
+def test_the_fields_of_a_long_form_stand_beside_each_other_where_there_is_room() -> None:
+    ends = 28 + 20 + (16 + 20 + 32) + (12 + 32) + (16 + 48) + (1 + 28 + 24)
+    field, wrong = 24 + 48, 24 + 28 + 48
+    assert heights.natural(LETTER, 300) == 5 + 40 + ends + 2 * field + wrong + 2 * 12
+    assert heights.natural(LETTER, 600) == 5 + 56 + 8 + ends + field + wrong + 12

@@ -25,7 +25,8 @@ from widgets.models import (
     Subscription,
     Suppression,
 )
-from widgets.newsletters import Answer, Limits
+from widgets.newsletters import Answer
+from widgets.pacing import Limits
 from widgets.service import Service
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

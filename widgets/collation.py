@@ -6,10 +6,13 @@ looked up in the ICU that its own modules are linked with, whichever that is.
 
 import ctypes
 import unicodedata
+from functools import cache
 from typing import Any
 
 import icu4py
 from icu4py import messageformat
+
+from widgets.text import COUNTRIES, country_name
 
 LONGEST_KEY = 400  # bytes; beyond the first 150 letters or so, names may stand in any order
 DIGITS = "0–9"
@@ -156,3 +159,11 @@ _WORDS = _Words()
 
 def _words(text: str) -> str:
     return " ".join(text.translate(_WORDS).split()) or text
+
+
+@cache
+def countries(lang: str) -> tuple[tuple[str, str], ...]:
+    """All countries, each with its name in a language, in the order of these names."""
+    key = Collator(lang).key
+    named = [(code, country_name(code, lang)) for code in COUNTRIES]
+    return tuple(sorted(named, key=lambda country: key(country[1])))

@@ -192,6 +192,8 @@ class Layout:
             return 0, 20 if "card" in self.kind else self._wrapped(node, width, face, 12, 0), 0
         if "names" in names:
             return 0, self.grid(node, width, face), 0
+        if "fields" in names:
+            return 0, self._fields(node, min(width, MEASURE)), 0
         if "row" in names:
             return 0, self._row(node, min(width, MEASURE)), 0
         if "search" in names:
@@ -204,6 +206,18 @@ class Layout:
             return 0, self._jumps(node, width + 16, face), 0
         if "groups" in names:
             return 0, self._groups(node, width), 0
+        if "tick" in names:  # a box or a knob, beside its words
+            label = node.first("label")
+            return (
+                0,
+                12
+                + (
+                    self._box(label, min(width, MEASURE) - 32, self.face(label, face))[1]
+                    if label
+                    else 0
+                ),
+                0,
+            )
         top, beside, bottom = self._padding(node)
         if node.tag in ("p", "ul", "ol") or node in self._in_text:
             width = min(width, MEASURE)
@@ -244,12 +258,17 @@ class Layout:
             "trial": 16,
         }  # fmt: skip
         below = {"meta": 8, "problem": 8, "label": 4}
-        if "search" in names:
+        if "search" in names or node.tag == "fieldset":
             return 16, 0
+        if parent.tag == "form" and names & {"tick", "row"} and self._is_long(parent):
+            return (12 if "tick" in names else 16), 0
         return (
             max((above[name] for name in (*names, node.tag) if name in above), default=0),
             max((below[name] for name in (*names, node.tag) if name in below), default=0),
         )
+
+    def _is_long(self, form: Node) -> bool:
+        return form.first("fields") is not None
 
     def _padding(self, node: Node) -> tuple[float, float, float]:
         """Padding and borders: above, on both sides together, below."""
@@ -293,13 +312,14 @@ class Layout:
             size, line = 14, 20
         elif names & {"meta", "promise", "trial"}:
             size, line = 13, 20
-        elif node.tag == "label" or "problem" in names:
-            font, size, line = typesetting.BOLD, 14, 20
+        elif node.tag in ("label", "legend") or "problem" in names:
+            font = typesetting.SANS if "plain" in names else typesetting.BOLD
+            size, line = 14, 20
         elif "endorsement" in names:
             font = typesetting.BOLD
         if node.lang.partition("-")[0] in STACKED:
             heading = node.tag in ("h1", "h2", "h3", "h4")
-            text = node.tag in ("p", "li", "label", "button", "footer") or "meta" in names
+            text = node.tag in ("p", "li", "label", "legend", "button", "footer") or "meta" in names
             line = size * 1.5 if heading else size * 1.75 if text else line
         return Face(font, size, line)
 
@@ -353,8 +373,11 @@ class Layout:
     def _row(self, row: Node, width: float) -> float:
         """A field and its button: beside each other, or below."""
         button = row.first("button")
-        if button is None or row.first("input") is None:
+        if button is None:
             return 48
+        if row.first("input") is None:
+            face = self.face(button, Face(typesetting.BOLD))
+            return max(48, 18 + self._lines(button.children, button, width - 50, face) * 24)
         own = self._width(button, Face(typesetting.BOLD)) + 50
         fits = (136 if "code" in row.classes else 192) + 8 + own <= width
         room = width - 50
@@ -363,6 +386,23 @@ class Layout:
         )
         tall = max(48.0, 18 + lines * 24)
         return tall if fits else 48 + 8 + tall
+
+    def _fields(self, fields: Node, width: float) -> float:
+        """Fields below their labels, two beside each other where there is room; what is wrong with
+        one stands between."""
+        columns = 2 if self.medium else 1
+        column = (width - 16 * (columns - 1)) / columns
+        heights = [
+            48
+            + sum(
+                sum(self._block(part, field, 1, column, Face())[1:])
+                for part in self._seen(field)
+                if part.tag not in ("input", "select")
+            )
+            for field in fields.elements()
+        ]
+        rows = [max(heights[i : i + columns]) for i in range(0, len(heights), columns)]
+        return sum(rows) + 12 * (len(rows) - 1)
 
     def _search(self, form: Node, width: float) -> float:
         label = form.first("label")

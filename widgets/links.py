@@ -35,6 +35,10 @@ class Purpose(Enum):
     UNSUBSCRIBE = "unsubscribe"
     INBOX = "inbox"
     FORM = "form"
+    SIGN = "sign"
+    SIGN_INBOX = "sign inbox"
+    SIGN_FORM = "sign form"
+    WITHDRAW = "withdraw"
     CODE = "code"
     SIGN_IN = "sign in"
     ENDORSE = "endorse"
@@ -56,9 +60,12 @@ class Links:
                 old_to_new, salt=f"undersigned {purpose.value}", **options
             )
             for purpose in Purpose
-            if purpose not in (Purpose.FORM, Purpose.CODE)
+            if purpose not in (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE)
         }
-        self._form = URLSafeSerializer(old_to_new, salt="undersigned form", **options)
+        self._forms: dict[Purpose, URLSafeSerializer] = {
+            purpose: URLSafeSerializer(old_to_new, salt=f"undersigned {purpose.value}", **options)
+            for purpose in (Purpose.FORM, Purpose.SIGN_FORM)
+        }
 
     def confirm(self, sign_up: uuid.UUID, epoch: int) -> str:
         return self._make(Purpose.CONFIRM, [_short(sign_up), epoch])
@@ -117,20 +124,45 @@ class Links:
     def form(self, newsletter: str, consent_text: int, hour: int) -> str:
         """The token of a form: the same for all who are shown it within one hour (counted from
         1970), so that the page can be cached. It says which wording of the consent was shown."""
-        return str(self._form.dumps([newsletter, consent_text, hour]))
+        return self._make_form(Purpose.FORM, newsletter, consent_text, hour)
 
     def read_form(self, token: str, newsletter: str, hour: int) -> int:
         """The consent text that the form showed. Raises BadLink where the token is not of this
         newsletter's form, ExpiredLink where it is older than FORM_FOR_HOURS."""
-        try:
-            shown, consent_text, stamped = self._form.loads(token)
-        except (BadData, ValueError, TypeError):
-            raise BadLink from None
-        if shown != newsletter or stamped > hour + 1:
-            raise BadLink
-        if stamped < hour - FORM_FOR_HOURS:
-            raise ExpiredLink
-        return int(consent_text)
+        return self._read_form(Purpose.FORM, token, newsletter, hour)
+
+    def sign_form(self, statement: str, consent_text: int, hour: int) -> str:
+        """The same for the form by which a statement is signed. consent_text: of the newsletter
+        that it offers; 0 where it offers none."""
+        return self._make_form(Purpose.SIGN_FORM, statement, consent_text, hour)
+
+    def read_sign_form(self, token: str, statement: str, hour: int) -> int:
+        """As read_form."""
+        return self._read_form(Purpose.SIGN_FORM, token, statement, hour)
+
+    def sign(self, signing: uuid.UUID) -> str:
+        """For the mail that asks whoever signed to confirm."""
+        return self._make(Purpose.SIGN, _short(signing))
+
+    def read_sign(self, token: str) -> uuid.UUID:
+        """The signing. Raises BadLink, and ExpiredLink after CONFIRM_FOR."""
+        return _long(self._read(Purpose.SIGN, token, CONFIRM_FOR))
+
+    def sign_inbox(self, signing: uuid.UUID) -> str:
+        """For the "check your inbox" page of a signing."""
+        return self._make(Purpose.SIGN_INBOX, _short(signing))
+
+    def read_sign_inbox(self, token: str) -> uuid.UUID:
+        """The signing. Raises BadLink, and ExpiredLink after CODE_FOR."""
+        return _long(self._read(Purpose.SIGN_INBOX, token, CODE_FOR))
+
+    def withdraw(self, signing: uuid.UUID) -> str:
+        return self._make(Purpose.WITHDRAW, _short(signing))
+
+    def read_withdraw(self, token: str) -> uuid.UUID:
+        """The signing. Never expires: a name can be taken back by the oldest mail. Raises
+        BadLink."""
+        return _long(self._read(Purpose.WITHDRAW, token, None))
 
     def code(self, sign_up: uuid.UUID) -> str:
         """The six digits that confirm this one sign-up (or other request, by its id). Derived from
@@ -149,6 +181,20 @@ class Links:
         return any(
             hmac.compare_digest(_code(key, asked, SIGN_IN_DIGITS), typed) for key in self._keys
         )
+
+    def _make_form(self, purpose: Purpose, of: str, consent_text: int, hour: int) -> str:
+        return str(self._forms[purpose].dumps([of, consent_text, hour]))
+
+    def _read_form(self, purpose: Purpose, token: str, of: str, hour: int) -> int:
+        try:
+            shown, consent_text, stamped = self._forms[purpose].loads(token)
+        except (BadData, ValueError, TypeError):
+            raise BadLink from None
+        if shown != of or stamped > hour + 1:
+            raise BadLink
+        if stamped < hour - FORM_FOR_HOURS:
+            raise ExpiredLink
+        return int(consent_text)
 
     def _make(self, purpose: Purpose, payload: Any) -> str:
         return str(self._timed[purpose].dumps(payload))

@@ -6,13 +6,13 @@ nobody learns from it who is subscribed. Only the mail differs, and only its own
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from widgets import outbox
+from widgets import outbox, pacing
 from widgets.addresses import Address, Hasher
 from widgets.links import CODE_FOR, Links
 from widgets.models import (
@@ -29,22 +29,13 @@ from widgets.models import (
     Suppression,
 )
 from widgets.models.database import insert, one_at_a_time
+from widgets.pacing import Limits
 
 TRIES = 5  # of one code
-LONGEST_WAIT = timedelta(hours=12)  # for the turn of one's domain; after that, no mail at all
 
 
 class NoSuchNewsletter(Exception):
     """There is no newsletter of this name."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many confirmation mails may go out; see widgets.settings."""
-
-    per_mailbox: int  # in 24 hours
-    per_domain: int  # in an hour; what is over is sent later, at this pace
-    unlimited_domains: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -57,6 +48,16 @@ class _Person:
     domain: str
     address: str | None
     paced: bool
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a consent was asked for with; as in SignUp."""
+
+    consent_text_id: int
+    site: str | None
+    lang: str
+    asked_at: datetime
 
 
 @dataclass(frozen=True)
@@ -168,45 +169,11 @@ def _asked(
 ) -> uuid.UUID:
     one_at_a_time(session, person.mailbox)
     suppressed = bool(session.scalar(select(exists().where(Suppression.key == person.key))))
-    newsletter_id = session.scalar(
-        select(ConsentText.newsletter_id).where(ConsentText.id == consent_text_id)
+    subscription_id, state, epoch = _subscription(session, person, suppressed, consent_text_id, now)
+    turn = pacing.turn(
+        session, limits, person.mailbox, person.domain if person.paced else None, now
     )
-    subscriber_id = session.scalar(
-        insert(session, Subscriber)
-        .values(
-            id=uuid.uuid4(),
-            key=person.key,
-            address=None if suppressed else person.address,
-            created_at=now,
-        )
-        .on_conflict_do_update(index_elements=["key"], set_={"key": person.key})
-        .returning(Subscriber.id)
-    )
-    subscription_id, state, epoch = session.execute(
-        insert(session, Subscription)
-        .values(
-            id=uuid.uuid4(),
-            subscriber_id=subscriber_id,
-            newsletter_id=newsletter_id,
-            state=State.PENDING,
-            epoch=0,
-            created_at=now,
-            changed_at=now,
-        )
-        .on_conflict_do_update(
-            index_elements=["subscriber_id", "newsletter_id"],
-            set_={"newsletter_id": newsletter_id},
-        )
-        .returning(Subscription.id, Subscription.state, Subscription.epoch)
-    ).one()
-    in_mailbox = _mailed_since(session, person.mailbox, now - timedelta(days=1))
-    turn = _turn_of_domain(session, person.domain, limits, now) if person.paced else now
-    mailed = (
-        not suppressed
-        and in_mailbox < limits.per_mailbox
-        and turn - now <= LONGEST_WAIT
-        and state not in (State.COMPLAINED, State.ERASED)
-    )
+    mailed = not suppressed and state not in (State.COMPLAINED, State.ERASED)
     record = SignUp(
         id=uuid.uuid4(),
         subscription_id=subscription_id,
@@ -230,6 +197,72 @@ def _asked(
     )
     session.flush()
     return record.id
+
+
+def _subscription(
+    session: Session, person: _Person, suppressed: bool, consent_text_id: int, now: datetime
+) -> tuple[uuid.UUID, str, int]:
+    """The subscription of a person, pending where there is none yet: its id, state and epoch. The
+    newsletter is that of the consent text."""
+    newsletter_id = session.scalar(
+        select(ConsentText.newsletter_id).where(ConsentText.id == consent_text_id)
+    )
+    subscriber_id = session.scalar(
+        insert(session, Subscriber)
+        .values(
+            id=uuid.uuid4(),
+            key=person.key,
+            address=None if suppressed else person.address,
+            created_at=now,
+        )
+        .on_conflict_do_update(index_elements=["key"], set_={"key": person.key})
+        .returning(Subscriber.id)
+    )
+    row = session.execute(
+        insert(session, Subscription)
+        .values(
+            id=uuid.uuid4(),
+            subscriber_id=subscriber_id,
+            newsletter_id=newsletter_id,
+            state=State.PENDING,
+            epoch=0,
+            created_at=now,
+            changed_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["subscriber_id", "newsletter_id"],
+            set_={"newsletter_id": newsletter_id},
+        )
+        .returning(Subscription.id, Subscription.state, Subscription.epoch)
+    ).one()
+    return row[0], row[1], row[2]
+
+
+def subscribe(
+    session: Session,
+    key: str,
+    address: str,
+    *,
+    consent_text_id: int,
+    site: str | None,
+    lang: str,
+    method: str,
+    asked_at: datetime,
+    now: datetime,
+) -> Answer:
+    """Subscribes whoever has just confirmed, by a mail of another kind, that the address is theirs
+    and that they want this too; with the evidence. key: the address' keyed hash."""
+    suppressed = bool(session.scalar(select(exists().where(Suppression.key == key))))
+    if suppressed:
+        return Answer.OVER
+    person = _Person(key=key, mailbox="", domain="", address=address, paced=False)
+    subscription_id, _, epoch = _subscription(session, person, suppressed, consent_text_id, now)
+    subscription = session.get_one(Subscription, subscription_id, with_for_update=True)
+    answer = _standing(subscription, epoch)
+    if answer is Answer.DONE:
+        asked = _Asked(consent_text_id, site, lang, asked_at)
+        _confirm(session, asked, subscription, method, now)
+    return answer
 
 
 def confirm(session: Session, sign_up_id: uuid.UUID, epoch: int, now: datetime) -> Answer:
@@ -388,27 +421,6 @@ def lang_of_sign_up(session: Session, sign_up_id: uuid.UUID) -> str | None:
     return session.scalar(select(SignUp.lang).where(SignUp.id == sign_up_id))
 
 
-def _mailed_since(session: Session, mailbox: str, since: datetime) -> int:
-    query = select(func.count()).where(
-        SignUp.mailbox == mailbox, SignUp.send_at.is_not(None), SignUp.asked_at > since
-    )
-    return session.scalar(query) or 0
-
-
-def _turn_of_domain(session: Session, domain: str, limits: Limits, now: datetime) -> datetime:
-    """When this domain may be written to once more: an hour after its per_domain-th latest mail,
-    so that no hour has more."""
-    one_at_a_time(session, domain)
-    earlier = session.scalar(
-        select(SignUp.send_at)
-        .where(SignUp.domain == domain, SignUp.send_at.is_not(None))
-        .order_by(SignUp.send_at.desc())
-        .offset(limits.per_domain - 1)
-        .limit(1)
-    )
-    return max(now, earlier + timedelta(hours=1)) if earlier else now
-
-
 def _locked(session: Session, sign_up_id: uuid.UUID) -> tuple[SignUp | None, Subscription | None]:
     record = session.get(SignUp, sign_up_id, with_for_update=True)
     if record is None:
@@ -432,7 +444,11 @@ def _was_asked_to_confirm(session: Session, record: SignUp) -> bool:
 
 
 def _confirm(
-    session: Session, record: SignUp, subscription: Subscription, method: str, now: datetime
+    session: Session,
+    record: SignUp | _Asked,
+    subscription: Subscription,
+    method: str,
+    now: datetime,
 ) -> None:
     _change(subscription, State.CONFIRMED, now)
     session.add(

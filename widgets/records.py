@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from widgets import people, tables
@@ -22,6 +22,7 @@ from widgets.models import (
     Preview,
     Signatory,
     Signing,
+    SigningState,
     SignUp,
     State,
     Subscriber,
@@ -63,11 +64,11 @@ def erase(
     session.merge(Suppression(key=key, reason=reason, created_at=now))
     session.execute(delete(Subscriber).where(Subscriber.key == key))
     signed = select(Signing.id).where(Signing.key == key)
-    if session.scalar(select(exists().where(Signatory.signing_id.in_(signed)))):
-        content_changed(session)
     # their names go first: a database's cascade does not tell the session
     session.execute(delete(Signatory).where(Signatory.signing_id.in_(signed)))
-    session.execute(delete(Signing).where(Signing.key == key))
+    states = session.scalars(delete(Signing).where(Signing.key == key).returning(Signing.state))
+    if SigningState.LISTED in states.all():  # counted too where the name is not shown
+        content_changed(session)
     if contacts:
         ids = [one.id for one in people.contacts(session, hasher, key)]
         session.execute(delete(Contact).where(Contact.id.in_(ids)))
@@ -153,11 +154,21 @@ def export(session: Session, slug: str, state: str | None, form: str) -> Iterato
 
 def forget(session: Session, now: datetime) -> int:
     """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
-    sign-ups that never could lead to anything. Returns how many addresses were forgotten."""
+    sign-ups and signatures that never could lead to anything. Returns how many subscribers'
+    addresses were forgotten."""
+    long_ago = now - FORGET_UNCONFIRMED_AFTER
     session.execute(
         delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
     )
-    long_ago = now - FORGET_UNCONFIRMED_AFTER
+    session.execute(
+        delete(Signing).where(
+            Signing.state == SigningState.PENDING,
+            or_(
+                Signing.asked_at < long_ago,
+                Signing.send_at.is_(None) & (Signing.asked_at < now - FORGET_VOID_AFTER),
+            ),
+        )
+    )
     _delete_unless_in_use(
         session,
         Subscription,

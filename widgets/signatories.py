@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from widgets import languages, text
 from widgets.collation import Collator
-from widgets.models import Consented, Fact, Signatory, Statement
+from widgets.models import Consented, Fact, Signatory, Signing, SigningState, Statement
 from widgets.models.fact import NAMES_KEYED_BY, content_changed, read_fact
 from widgets.tables import BadRow, rows
 from widgets.text import clean, has_hidden, has_substance, is_country, plain
@@ -150,20 +150,77 @@ def counts(session: Session) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Who stands behind a statement. people: who signed it as an open letter; hidden: those of
+    them who do not show their names."""
+
+    organisations: int = 0
+    people: int = 0
+    hidden: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.organisations or self.people)
+
+
+def tally(session: Session, statement_id: int) -> Tally:
+    return _tallies(session, statement_id).get(statement_id, Tally())
+
+
+def tallies(session: Session) -> dict[int, Tally]:
+    """Who stands behind each statement, by its id."""
+    return _tallies(session)
+
+
+def _tallies(session: Session, only: int | None = None) -> dict[int, Tally]:
+    signed = (
+        select(Signing.statement_id, Signing.shows_name, func.count())
+        .where(Signing.state == SigningState.LISTED)
+        .group_by(Signing.statement_id, Signing.shows_name)
+    )
+    if only is not None:
+        signed = signed.where(Signing.statement_id == only)
+    people: dict[int, list[int]] = {}  # hidden, shown
+    for statement_id, shows, number in session.execute(signed):
+        people.setdefault(statement_id, [0, 0])[shows] = number
+    names = counts(session) if only is None else {only: count(session, only)}
+    found: dict[int, Tally] = {}
+    for statement_id in names.keys() | people.keys():
+        hidden, shown = people.get(statement_id, (0, 0))
+        organisations = names.get(statement_id, 0) - shown  # each has one name in the list
+        found[statement_id] = Tally(organisations, hidden + shown, hidden)
+    return found
+
+
 def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
     """Makes these the names of the statement; tells whether that changed anything. Of a name that
-    stays, it stays known how it was consented to."""
-    if listed(session, statement_id) == list(names):
+    stays, it stays known how it was consented to. People who signed stay, below."""
+    if _named(session, statement_id, signed=False) == list(names):
         return False
+    of_people = (Signatory.statement_id == statement_id, Signatory.consented == Consented.SIGNED)
+    last = session.scalar(
+        select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
+    )
+    session.execute(
+        update(Signatory)
+        .where(*of_people)
+        # behind what stands there and what will
+        .values(position=Signatory.position + (last or 0) + len(names) + 1)
+    )
     known = {
         (row.name, row.country): row
         for row in session.execute(
             select(Signatory.name, Signatory.country, *_CONSENT).where(
-                Signatory.statement_id == statement_id, Signatory.consented != Consented.FILE
+                Signatory.statement_id == statement_id,
+                Signatory.consented.not_in((Consented.FILE, Consented.SIGNED)),
             )
         )
     }
-    session.execute(delete(Signatory).where(Signatory.statement_id == statement_id))
+    session.execute(
+        delete(Signatory).where(
+            Signatory.statement_id == statement_id, Signatory.consented != Consented.SIGNED
+        )
+    )
     order = collator(session, statement_id)
     for start in range(0, len(names), AT_ONCE):
         rows = [
@@ -380,11 +437,16 @@ def collator(session: Session, statement_id: int) -> Collator:
     return Collator(lang or languages.SOURCE)
 
 
-def _named(session: Session, statement_id: int, most: int | None = None) -> list[Name]:
-    rows = session.execute(
+def _named(
+    session: Session, statement_id: int, most: int | None = None, *, signed: bool = True
+) -> list[Name]:
+    """signed: whether people who signed are among them."""
+    query = (
         select(Signatory.name, Signatory.country, Signatory.url)
         .where(Signatory.statement_id == statement_id)
         .order_by(Signatory.position)
         .limit(most)
     )
-    return [Name(*row) for row in rows]
+    if not signed:
+        query = query.where(Signatory.consented != Consented.SIGNED)
+    return [Name(*row) for row in session.execute(query)]

@@ -59,6 +59,7 @@ _SCHEMES = {"http", "https", "mailto"}
 _TERRITORIES = frozenset(Locale.parse("en").territories) - {
     "AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ",
 }  # fmt: skip
+COUNTRIES = tuple(sorted(code for code in _TERRITORIES if len(code) == 2 and code.isalpha()))
 
 _LANGUAGES = frozenset(Locale.parse("en").languages) - {"mul", "root", "und", "zxx"}
 _OTHER_CODES: Mapping[str, str] = get_global("language_aliases")
@@ -171,7 +172,7 @@ def is_country(code: str) -> bool:
     >>> is_country("NO"), is_country("Norway"), is_country("QQ")
     (True, False, False)
     """
-    return len(code) == 2 and code.isalpha() and code in _TERRITORIES
+    return code in COUNTRIES
 
 
 def country_name(code: str, lang: str) -> str:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from widgets import inviting, jobs, member_tables, names_by_hand, subscriber_imports
+from widgets import inviting, jobs, member_tables, names_by_hand, signings, subscriber_imports
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
@@ -17,6 +17,7 @@ KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
     "remind members": inviting.send_reminders,
     "add names": names_by_hand.add_table,
     subscriber_imports.KIND: subscriber_imports.run,
+    "moderate signatures": signings.run,
 }
 
 

@@ -20,7 +20,7 @@ from tests.actors import CHECKOUT, Program, Reader
 from tests.browser.conftest import FLAGS, TOOLS, Member, _paint, missing
 from tests.browser.texts import NAMES, TEXTS
 from tests.conftest import SECRET, Databases
-from tests.samples import follow
+from tests.samples import follow, open_to_the_public
 from widgets import create_app, heights, publication
 from widgets import settings as setting_values
 from widgets.audit import COMMAND_LINE
@@ -176,6 +176,7 @@ def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> It
     network.publish(*TEXTS, "corrected", "corrected-khmer")
     network.correct("corrected", CORRECTION)
     network.correct("corrected-khmer", "សៀវភៅនេះមានកំណត់សម្គាល់របស់អ្នកដំណើរ ប៉ុន្តែមិនមានឈ្មោះទេ។")
+    open_to_the_public(network.service, slug="latin")
     follow(network.service, "news", posts=5)
     try:
         program.ready()
@@ -189,6 +190,7 @@ CARD = "/embed/statements/{}"
 FULL = "/embed/statements/{}?view=full"
 LIST = "/embed/statements/{}/signatories"
 FORM = "/embed/newsletters/weekly"
+SIGN = "/embed/statements/latin/sign"
 MEASURED = {
     **{f"{slug}, full text": FULL.format(slug) for slug in TEXTS},
     "corrected, full text": FULL.format("corrected"),
@@ -203,6 +205,9 @@ MEASURED = {
     "Arabic form": f"{FORM}?lang=ar",
     "khmer form": f"{FORM}?lang=km",
     "burmese form": f"{FORM}?lang=my",
+    "open letter": SIGN,
+    "Arabic open letter": f"{SIGN}?lang=ar",
+    "khmer open letter": f"{SIGN}?lang=km",
 }
 
 LONG = ("a page of 700 names", "their countries", "found, by country")

@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from tests.actors import Reader
 from tests.crawl import crawl
-from tests.samples import follow, invited, publish, statement_file
+from tests.samples import follow, invited, open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
 from widgets import editors, previews
 from widgets.addresses import parse
@@ -50,6 +50,8 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     follow(service, "news", posts=20)
     reader = Reader(app.test_client())
     waiting = reader.sign_up("anna@example.org")
+    open_to_the_public(service)
+    to_sign = reader.sign("bo@example.org")
     post = transport(service)
     deliver_due(service, post, "here:1", clock=lambda: datetime.now(UTC))
     mailbox = reader.open("/mailbox").html
@@ -65,6 +67,17 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "embeds.stories": [{}, {"like": "river-gate"}, {"topic": "none"}],
         "embeds.newsletter": [{"slug": "weekly"}],
         "embeds.posts": [{"slug": "news"}],
+        "embeds.sign": [{"slug": "river-gate"}],
+        "sign_on.sign": [{"slug": "river-gate"}],
+        "sign_on.signed": [{"slug": "river-gate"}],
+        "sign_on.inbox": [{"slug": "river-gate", "token": _token(to_sign.path)}],
+        "sign_on.confirm_with_code": [{"slug": "river-gate", "token": _token(to_sign.path)}],
+        "sign_on.back_to_inbox": [{"slug": "river-gate", "token": _token(to_sign.path)}],
+        "sign_on.new_code": [{"slug": "river-gate", "token": _token(to_sign.path)}],
+        "sign_on.confirm_page": [{"token": _link(mailbox, "sign")}],
+        "sign_on.confirm": [{"token": _link(mailbox, "sign")}],
+        "sign_on.withdraw_page": [{"token": _link(mailbox, "withdraw")}],
+        "sign_on.withdraw": [{"token": _link(mailbox, "withdraw")}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
         "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
@@ -131,7 +144,10 @@ def answers(
         "/confirm/x",
         "/unsubscribe/x",
         "/endorse/x",
+        "/sign/x",
+        "/withdraw/x",
         "/embed/newsletters/weekly/inbox/x",
+        "/embed/statements/river-gate/sign/inbox/x",
         "/%00",
         "/%FF%FE",
         "/embed/statements/%00",
@@ -367,6 +383,9 @@ def test_every_address_of_ours_is_without_an_e_mail_address(
         "/embed/stories",
         "/embed/newsletters/weekly",
         "/embed/newsletters/weekly/subscribed",
+        "/embed/statements/river-gate/sign",
+        "/embed/statements/river-gate/sign?lang=my",
+        "/embed/statements/river-gate/sign?lang=km",
         "/embed/posts/news",
     ],
 )

@@ -217,6 +217,9 @@ def test_a_statement_is_data_with_all_that_its_page_says(client: FlaskClient) ->
         "pull_quote": "Closed is closed.",
         "endorsement": "These endorse it:",
         "count": 2,
+        "organisations": 2,
+        "people": 0,
+        "hidden": 0,
         "signatories": [
             {"name": "Union of Lamp Keepers", "country": None, "url": None},
             {"name": "اتحاد القرّاء", "country": None, "url": None},

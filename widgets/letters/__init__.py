@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from widgets import languages
 from widgets.colours import accent
-from widgets.letters import editors, invitations, sign_ups
+from widgets.letters import editors, invitations, sign_ups, signings
 from widgets.letters.draft import Draft
 from widgets.models import Message
 from widgets.service import Service
@@ -56,6 +56,8 @@ KINDS: dict[str, Callable[[Service, Session, Message], Draft | None]] = {
     "test": editors.test,
     "invitation": invitations.invitation,
     "reminder": invitations.reminder,
+    "sign": signings.confirmation,
+    "signed-already": signings.already,
 }
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widgets.models.base import Base
@@ -19,17 +19,30 @@ class SigningState(StrEnum):
     WITHDRAWN = "withdrawn"  # by themselves
 
 
+# Those in which an address has signed. No two of one statement may have the same address.
+SIGNED = (SigningState.CONFIRMED, SigningState.LISTED, SigningState.REFUSED)
+_SIGNED = text("state IN ('confirmed', 'listed', 'refused')")
+
+
 class Signing(Base):
-    """One person under one statement. `key` and `mailbox`, `domain` are keyed hashes, as of
-    subscribers; one address signs a statement once. send_at, epoch and tries are as in SignUp."""
+    """One press of "Sign": who wants to stand under a statement, and, once it is confirmed, does.
+
+    `key`, `mailbox` and `domain` are keyed hashes, as of subscribers; send_at and tries are as in
+    SignUp. Each press is a row of its own, with a code of its own; only one of an address is ever
+    confirmed.
+    """
 
     __tablename__ = "signings"
     __table_args__ = (
-        UniqueConstraint("statement_id", "key"),
-        Index(None, "statement_id", "state"),
+        Index("ix_signings_one_of_an_address", "statement_id", "key", unique=True,
+              sqlite_where=_SIGNED, postgresql_where=_SIGNED),
+        Index(None, "statement_id", "key"),
+        # All that is needed to count is in it.
+        Index(None, "statement_id", "state", "shows_name"),
+        Index(None, "statement_id", "folded_name"),
         Index(None, "mailbox", "asked_at"),
         Index(None, "domain", "send_at"),
-    )
+    )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     statement_id: Mapped[int] = mapped_column(ForeignKey("statements.id", ondelete="CASCADE"))
@@ -37,10 +50,12 @@ class Signing(Base):
     address: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     affiliation: Mapped[str] = mapped_column(Text, default="")
+    # for search, and to find those who sign twice: see widgets.text.fold
+    folded_name: Mapped[str] = mapped_column(Text)
+    folded_affiliation: Mapped[str] = mapped_column(Text, default="")
     country: Mapped[str | None] = mapped_column(String(2))
     shows_name: Mapped[bool]
     state: Mapped[str] = mapped_column(String(16), default=SigningState.PENDING)
-    epoch: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
     site: Mapped[str | None] = mapped_column(String(64))
     lang: Mapped[str] = mapped_column(String(35))

@@ -5,7 +5,7 @@ from typing import cast
 from flask import current_app
 
 from widgets import languages
-from widgets.newsletters import Limits
+from widgets.pacing import Limits
 from widgets.service import Service
 from widgets.web.parameters import asked_look
 
@@ -27,6 +27,6 @@ def statement_languages(asked: str) -> str:
     return f"{asked},{service().settings.language}"
 
 
-def newsletter_limits() -> Limits:
+def mail_limits() -> Limits:
     settings = service().settings
     return Limits(settings.mailbox_limit, settings.domain_limit, settings.unlimited_domains)

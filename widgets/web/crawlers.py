@@ -15,8 +15,9 @@ MOST_ADDRESSES = 50_000  # in a sitemap (https://www.sitemaps.org/protocol.html)
 # Behind these are a reader's own signed links. Frames may be read: each says that it is to be
 # found under the address of its statement instead (noindex, canonical), which nobody would
 # learn who may not look.
-PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/endorse/", "/admin",
-           "/embed/newsletters/*/inbox/")  # fmt: skip
+PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/endorse/", "/sign/",
+           "/withdraw/", "/admin", "/embed/newsletters/*/inbox/",
+           "/embed/statements/*/sign/inbox/")  # fmt: skip
 
 
 @blueprint.get("/sitemap.xml")
@@ -49,8 +50,8 @@ def share_picture(slug: str) -> Response:
     """What is shown with a link to a statement that has no picture."""
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(asked_look().lang))
-        count = signatories.count(session, shown.id)
-    return _picture(share_words(shown, count))
+        tally = signatories.tally(session, shown.id)
+    return _picture(share_words(shown, tally))
 
 
 @blueprint.get("/share.png")

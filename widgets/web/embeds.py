@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, render_template
 
-from widgets import feeds, heights, newsletters, roll, signatories, statements
+from widgets import feeds, heights, newsletters, roll, signatories, signings, statements
 from widgets.web import (
     cache,
     forms,
     parameters,
     service,
+    sign_on,
     statement_languages,
     styles,
     text_languages,
@@ -25,9 +26,15 @@ def statement(slug: str) -> Response:
     look = asked_look()
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
-        count = signatories.count(session, shown.id)
+        tally = signatories.tally(session, shown.id)
+        opening = signings.opening(session, shown.id)
     html = render_template(
-        "embeds/statement.html", look=look, statement=shown, count=count, newest=False
+        "embeds/statement.html",
+        look=look,
+        statement=shown,
+        tally=tally,
+        opening=opening,
+        newest=False,
     )
     return cache.keep(make_response(html))
 
@@ -40,9 +47,12 @@ def latest() -> Response:
         shown = statements.latest(
             session, statement_languages(look.lang), topic=look.topic, country=look.country
         )
-        count = signatories.count(session, shown.id) if shown else 0
+        tally = signatories.tally(session, shown.id) if shown else None
+        opening = signings.opening(session, shown.id) if shown else None
     page = "embeds/statement.html" if shown else "embeds/coming.html"
-    html = render_template(page, look=look, statement=shown, count=count, newest=True)
+    html = render_template(
+        page, look=look, statement=shown, tally=tally, opening=opening, newest=True
+    )
     return cache.keep(make_response(html))
 
 
@@ -57,8 +67,8 @@ def stories() -> Response:
             topic=look.topic,
             country=look.country,
         )
-        counts = signatories.counts(session)
-    html = render_template("embeds/stories.html", look=look, statements=listed, counts=counts)
+        tallies = signatories.tallies(session)
+    html = render_template("embeds/stories.html", look=look, statements=listed, tallies=tallies)
     return cache.keep(make_response(html))
 
 
@@ -70,6 +80,7 @@ def signatory_list(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
+        tally = signatories.tally(session, shown.id)
         lang = look.lang or shown.lang
         countries = roll.country_names(session, shown.id)
         long = roll.is_long(session, shown.id)
@@ -85,6 +96,7 @@ def signatory_list(slug: str) -> Response:
         look=look,
         statement=shown,
         count=count,
+        tally=tally,
         countries=countries,
         page=page,
         groups=groups,
@@ -97,8 +109,9 @@ def _names_that_fit(slug: str, look: parameters.Look) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         count = signatories.count(session, shown.id)
+        tally = signatories.tally(session, shown.id)
         names = signatories.first(session, shown.id, MOST_IN_A_COMPACT_LIST)
-    values = {"statement": shown, "count": count, "names": names}
+    values = {"statement": shown, "count": count, "tally": tally, "names": names}
     fitting = None
     if names:  # laid out once to count, in the usual colours, and again with words for each count
         draft = render_template("embeds/names.html", **values, look=parameters.Look(lang=look.lang))
@@ -106,6 +119,22 @@ def _names_that_fit(slug: str, look: parameters.Look) -> Response:
         styles.forget()
     html = render_template("embeds/names.html", **values, look=look, fitting=fitting)
     return cache.keep(make_response(html))
+
+
+@blueprint.get("/statements/<slug:slug>/sign")
+def sign(slug: str) -> Response:
+    """The form of an open letter; where it isn't open, that it isn't."""
+    look = asked_look()
+    with service().database.reading() as session:
+        letter = sign_on.letter(session, slug, look.lang)
+    if not letter.is_open:
+        html = render_template("embeds/sign_closed.html", look=look, letter=letter)
+        return cache.keep(make_response(html))
+    form = forms.SignForm.of(service().links, slug, letter.offered)
+    html = render_template(
+        "embeds/sign.html", look=look, letter=letter, form=form, problem=None, problems={}
+    )
+    return cache.keep(make_response(html), seconds=forms.seconds_left_in_hour())
 
 
 @blueprint.get("/newsletters/<slug:slug>")

@@ -10,6 +10,7 @@ from flask import Flask
 
 from widgets import images, languages, share_pictures
 from widgets.models import Image
+from widgets.signatories import Tally
 from widgets.statements import Shown
 from widgets.text import lede, thousands
 from widgets.web import service
@@ -92,25 +93,50 @@ def network_preview() -> Preview:
     )
 
 
-def share_words(statement: Shown, count: int) -> share_pictures.Words:
+def share_words(statement: Shown, tally: Tally) -> share_pictures.Words:
     """What the drawn picture of a statement says: in its language, if it is one of ours."""
     settings = service().settings
     with languages.speaking(languages.known(statement.lang) or languages.spoken()):
-        number = thousands(count, languages.spoken())
-        names = languages.ngettext(
-            "Endorsed by %(count)s organisation",
-            "Endorsed by %(count)s organisations",
-            count,
-            count=number,
-        )
         return share_pictures.Words(
             title=statement.title,
             lang=statement.lang,
             network=settings.network_name,
             host=settings.host_name,
             label=languages.gettext("Joint statement"),
-            count=names if count else "",
+            count=_endorsed_by(tally) if tally else "",
         )
+
+
+def _endorsed_by(tally: Tally) -> str:
+    """As templates/layout/parts.html says it."""
+    said = languages.ngettext
+    organisations, people = (
+        thousands(number, languages.spoken()) for number in (tally.organisations, tally.people)
+    )
+    if not tally.people:
+        return said(
+            "Endorsed by %(count)s organisation",
+            "Endorsed by %(count)s organisations",
+            tally.organisations,
+            count=organisations,
+        )
+    if not tally.organisations:
+        return said(
+            "Signed by %(count)s person",
+            "Signed by %(count)s people",
+            tally.people,
+            count=people,
+        )
+    return languages.gettext(
+        "Endorsed by %(organisations)s and %(people)s",
+        organisations=said(
+            "%(count)s organisation",
+            "%(count)s organisations",
+            tally.organisations,
+            count=organisations,
+        ),
+        people=said("%(count)s person", "%(count)s people", tally.people, count=people),
+    )
 
 
 def open_graph_locale(tag: str) -> str:

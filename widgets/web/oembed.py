@@ -29,7 +29,7 @@ LARGEST = 10_000  # CSS pixels that may be asked for
 LONGEST_URL = 2_000  # characters
 WIDEST_THUMBNAIL = 1200  # pixels, where no less is asked for
 CACHE_AGE = 86_400  # seconds; what can change within a frame is not in the answer
-OF_STATEMENTS = ("pages.statement", "embeds.statement", "embeds.signatory_list")
+OF_STATEMENTS = ("pages.statement", "embeds.statement", "embeds.signatory_list", "embeds.sign")
 PORTS = {"http": 80, "https": 443}
 
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, send_file
 
-from widgets import images, newsletters, roll, signatories, statements
+from widgets import images, newsletters, roll, signatories, signings, statements
 from widgets.web import cache, service, statement_languages
 from widgets.web.parameters import asked_look
 
@@ -13,10 +13,10 @@ blueprint = Blueprint("pages", __name__)
 def index() -> Response:
     with service().database.reading() as session:
         listed = statements.newest(session, statement_languages(asked_look().lang))
-        counts = signatories.counts(session)
+        tallies = signatories.tallies(session)
         letters = newsletters.slugs(session)
     html = render_template(
-        "pages/index.html", statements=listed, counts=counts, newsletters=letters
+        "pages/index.html", statements=listed, tallies=tallies, newsletters=letters
     )
     return cache.keep(make_response(html))
 
@@ -28,6 +28,8 @@ def statement(slug: str) -> Response:
         shown = statements.standing(session, slug, statement_languages(look.lang))
         names = signatories.first(session, shown.id)
         count = signatories.count(session, shown.id)
+        tally = signatories.tally(session, shown.id)
+        opening = signings.opening(session, shown.id)
         countries = roll.country_names(session, shown.id)
         letters = newsletters.slugs(session)
     html = render_template(
@@ -36,6 +38,8 @@ def statement(slug: str) -> Response:
         statement=shown,
         names=names,
         count=count,
+        tally=tally,
+        opening=opening,
         countries=countries,
         newsletters=letters,
     )

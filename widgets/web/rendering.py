@@ -10,7 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from widgets import illustrations, languages, records, statements, text
+from widgets import collation, illustrations, languages, records, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.web import parameters, security, service, snippets, styles
@@ -46,6 +46,7 @@ def install(app: Flask) -> None:
         contact=settings.contact,
         focus_class=focus_class,
         focus_rules=focus_rules,
+        country_names=_country_names,
         foreign=foreign,
         frame_height=frame_height,
         forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
@@ -103,7 +104,7 @@ def speak_to_one_reader() -> None:
 
 
 def _is_behind_a_signed_link() -> bool:
-    return request.blueprint in ("signup", "endorse") and not is_framed()
+    return request.blueprint in ("signup", "sign_on", "endorse") and not is_framed()
 
 
 def is_framed() -> bool:
@@ -144,6 +145,10 @@ def _long_date(_: Context, day: date) -> str:
 @pass_context
 def _long_moment(_: Context, moment: datetime) -> str:
     return text.long_moment(moment, languages.spoken())
+
+
+def _country_names() -> tuple[tuple[str, str], ...]:
+    return collation.countries(languages.spoken())
 
 
 def this_page() -> str:

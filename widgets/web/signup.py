@@ -16,7 +16,7 @@ from widgets.languages import N_, gettext, speak, spoken
 from widgets.links import BadLink, ExpiredLink
 from widgets.models import Newsletter, NewsletterText
 from widgets.newsletters import Answer
-from widgets.web import newsletter_limits, service, text_languages
+from widgets.web import mail_limits, service, text_languages
 from widgets.web.forms import SignUpForm
 from widgets.web.parameters import asked_look
 from widgets.web.rendering import language_of_reader, this_page
@@ -56,7 +56,7 @@ def sign_up(slug: str) -> AnyResponse:
             made = newsletters.sign_up(
                 session,
                 service().hasher,
-                newsletter_limits(),
+                mail_limits(),
                 address,
                 consent_text_id=form.agreed_to or shown.consent_text_id,
                 site=asked_look().site or None,
@@ -119,7 +119,7 @@ def new_code(slug: str, token: str) -> AnyResponse:
         return _inbox(slug, token, TOO_OFTEN, 429)
     try:
         with service().database.writing() as session:
-            again = newsletters.new_code(session, newsletter_limits(), made, datetime.now(UTC))
+            again = newsletters.new_code(session, mail_limits(), made, datetime.now(UTC))
     except Exception:
         _log_fault()
         return _inbox(slug, token, FAULT, 503, exhausted=True)
@@ -269,7 +269,7 @@ def _inbox(
         look=asked_look(),
         slug=slug,
         newsletter=shown,
-        token=token,
+        here=f"/embed/newsletters/{slug}/inbox/{token}",
         problem=problem and gettext(problem),
         typed=typed,
         exhausted=exhausted,

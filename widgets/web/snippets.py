@@ -22,7 +22,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from widgets import feeds, heights, languages, newsletters, statements
+from widgets import feeds, heights, languages, newsletters, signings, statements
 from widgets.heights import Height
 from widgets.languages import N_
 from widgets.statements import Shown
@@ -121,6 +121,7 @@ def shown_at(path: str) -> str | None:
 
 CARD = "/embed/statements/{slug}"
 NAMES = f"{CARD}/signatories"
+SIGN = f"{CARD}/sign"
 LATEST = "/embed/statements/latest"
 STORIES = "/embed/stories"
 FORM = "/embed/newsletters/"
@@ -148,6 +149,7 @@ STATEMENT_WIDGETS = (
         "stories", N_("More stories like it"), N_("More stories"), STORIES, (("like", "{slug}"),)
     ),
 )
+OPEN_LETTER = Choice("sign", N_("The form to sign it"), N_("Sign"), SIGN, titled=True)
 NETWORK_WIDGETS = (
     Choice("latest", N_("The newest statement"), N_("The newest statement"), LATEST, narrow=True),
     Choice("newest", N_("The newest stories"), N_("More stories"), STORIES, narrow=True),
@@ -161,7 +163,9 @@ def of_statement(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, wanted)
         others = _of_network(session)
-    return _builder([*STATEMENT_WIDGETS, *others], shown)
+        can_be_signed = signings.opening(session, shown.id) in signings.IN_SIGHT
+    letter = [OPEN_LETTER] if can_be_signed else []
+    return _builder([*STATEMENT_WIDGETS, *letter, *others], shown)
 
 
 @blueprint.get("/embed", strict_slashes=True)  # below /embed/ all is for frames
@@ -203,7 +207,9 @@ def _builder(choices: list[Choice], shown: Shown | None) -> Response:
             name = languages.gettext("%(what)s: %(title)s", what=name, title=shown.title)
     # what a reader without the frame is led to: the statement, the form or the post itself, or all
     itself = chosen.path.startswith((FORM, POSTS))
-    link = f"/statements/{slug}" if chosen.titled else chosen.path if itself else "/"
+    link = chosen.path if itself else "/"
+    if chosen.titled:
+        link = path.partition("?")[0] if chosen is OPEN_LETTER else f"/statements/{slug}"
     html = render_template(
         "pages/embed.html",
         action=request.path,

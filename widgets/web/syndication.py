@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 
 from widgets import images, languages, signatories, statements
+from widgets.signatories import Tally
 from widgets.statements import NoSuchStatement, Notice, Shown, Withdrawn
 from widgets.text import blocks, xml_only
 from widgets.web import cache, service, statement_languages
@@ -17,6 +18,8 @@ from widgets.web.rendering import picture_url, with_lang
 
 blueprint = Blueprint("syndication", __name__)
 
+NOBODY = Tally()
+
 
 @blueprint.get("/feed.atom")
 def atom() -> Response:
@@ -25,14 +28,14 @@ def atom() -> Response:
     with service().database.reading() as session:
         wanted = statement_languages(asked_look().lang)
         listed = statements.newest(session, wanted, most=statements.MOST_IN_A_FEED)
-        counts = signatories.counts(session)
+        tallies = signatories.tallies(session)
         updated = statements.last_change(session)
     xml = render_template(
         "syndication/feed.xml",
         statements=listed,
         updated=updated or datetime.fromtimestamp(0, UTC),
         midnight=midnight,
-        content={one.id: content(one, counts.get(one.id, 0)) for one in listed},
+        content={one.id: content(one, tallies.get(one.id, NOBODY)) for one in listed},
         enclosures={one.id: picture(one) for one in listed},
     )
     return _public(xml_only(xml), "application/atom+xml; charset=utf-8")
@@ -45,7 +48,7 @@ def json_feed() -> Response:
     with service().database.reading() as session:
         wanted = statement_languages(asked_look().lang)
         listed = statements.newest(session, wanted, most=statements.MOST_IN_A_FEED)
-        counts = signatories.counts(session)
+        tallies = signatories.tallies(session)
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": settings.network_name,
@@ -53,7 +56,7 @@ def json_feed() -> Response:
         "feed_url": settings.url(with_lang("/feed.json")),
         "language": languages.spoken(),
         "authors": [{"name": settings.network_name, "url": settings.url("/")}],
-        "items": [_item(one, counts.get(one.id, 0)) for one in listed],
+        "items": [_item(one, tallies.get(one.id, NOBODY)) for one in listed],
     }
     return _public(_json(feed), "application/feed+json; charset=utf-8")
 
@@ -64,6 +67,7 @@ def statement(slug: str) -> Response:
     with service().database.reading() as session:
         shown = statements.standing(session, slug, statement_languages(asked_look().lang))
         names = signatories.listed(session, shown.id)
+        tally = signatories.tally(session, shown.id)
     data = {
         **_named(shown),
         "languages": {tag: statement_url(shown, tag) for tag in shown.languages},
@@ -76,6 +80,9 @@ def statement(slug: str) -> Response:
         "endorsement": shown.endorsement,
         "picture": _picture_as_data(shown),
         "count": len(names),
+        "organisations": tally.organisations,
+        "people": tally.people,
+        "hidden": tally.hidden,
         "signatories": [asdict(name) for name in names],
         "correction": _notice_as_data(shown.correction),
         "withdrawn": None,
@@ -101,13 +108,13 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def content(statement: Shown, count: int) -> str:
+def content(statement: Shown, tally: Tally) -> str:
     """The whole statement as HTML that can stand anywhere: all its addresses are whole."""
     with languages.speaking(languages.known(statement.lang) or languages.spoken()):
         return render_template(
             "syndication/content.html",
             statement=statement,
-            count=count,
+            tally=tally,
             picture=picture(statement),
             url=statement_url(statement),
         )
@@ -129,7 +136,7 @@ def picture(statement: Shown) -> dict[str, Any] | None:
     }
 
 
-def _item(statement: Shown, count: int) -> dict[str, Any]:
+def _item(statement: Shown, tally: Tally) -> dict[str, Any]:
     url = statement_url(statement)
     item: dict[str, Any] = {
         "id": service().settings.url(f"/statements/{statement.slug}"),
@@ -137,7 +144,7 @@ def _item(statement: Shown, count: int) -> dict[str, Any]:
         "title": statement.title,
         "language": statement.lang,
         "summary": summary(statement),
-        "content_html": content(statement, count),
+        "content_html": content(statement, tally),
         "date_published": midnight(statement.published_on).isoformat(),
         "date_modified": statement.updated_at.isoformat(timespec="seconds"),
         "tags": statement.topics,

@@ -202,10 +202,11 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("affiliation", sa.Text(), nullable=False),
+        sa.Column("folded_name", sa.Text(), nullable=False),
+        sa.Column("folded_affiliation", sa.Text(), nullable=False),
         sa.Column("country", sa.String(length=2), nullable=True),
         sa.Column("shows_name", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("site", sa.String(length=64), nullable=True),
         sa.Column("lang", sa.String(length=35), nullable=False),
@@ -226,11 +227,27 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signings")),
-        sa.UniqueConstraint("statement_id", "key", name=op.f("uq_signings_statement_id_key")),
     )
     op.create_index(op.f("ix_signings_domain_send_at"), "signings", ["domain", "send_at"])
     op.create_index(op.f("ix_signings_mailbox_asked_at"), "signings", ["mailbox", "asked_at"])
-    op.create_index(op.f("ix_signings_statement_id_state"), "signings", ["statement_id", "state"])
+    signed = sa.text("state IN ('confirmed', 'listed', 'refused')")
+    op.create_index(
+        "ix_signings_one_of_an_address",
+        "signings",
+        ["statement_id", "key"],
+        unique=True,
+        sqlite_where=signed,
+        postgresql_where=signed,
+    )
+    for column in ("key", "folded_name"):
+        op.create_index(
+            op.f(f"ix_signings_statement_id_{column}"), "signings", ["statement_id", column]
+        )
+    op.create_index(
+        op.f("ix_signings_statement_id_state_shows_name"),
+        "signings",
+        ["statement_id", "state", "shows_name"],
+    )
     op.create_table(
         "versions",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,0 +1,709 @@
+"""Open letters: people sign a statement, confirm by mail, and may take their name back.
+
+As with newsletters, signing does the same work and has the same answer whatever an address' state
+is: nobody learns from it who has signed. Each press of "Sign" is a row; one of an address is
+confirmed at most. What is shown of those who are listed stands in `signatories`.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
+
+from widgets import audit, newsletters, outbox, pacing, signatories, tables
+from widgets.addresses import Address, Hasher
+from widgets.audit import Actor, Subject
+from widgets.jobs import Outcome, Task
+from widgets.languages import gettext
+from widgets.links import CODE_FOR, Links
+from widgets.models import (
+    Consented,
+    Message,
+    MessageState,
+    Opening,
+    Signatory,
+    Signing,
+    SigningState,
+    Standing,
+    Statement,
+    Suppression,
+)
+from widgets.models.database import one_at_a_time
+from widgets.models.fact import content_changed
+from widgets.models.signing import SIGNED
+from widgets.newsletters import TRIES, Answer
+from widgets.pacing import Limits
+from widgets.paging import Page, paged
+from widgets.service import Service
+from widgets.text import clean, fold, has_substance, is_country
+
+LONGEST_NAME = 120  # characters; with the affiliation it fits into signatories.LONGEST_NAME
+LONGEST_AFFILIATION = 170
+AT_ONCE = 500  # names that are moved in one transaction
+IN_SIGHT = (Opening.OPEN, Opening.MODERATED)  # the public may sign
+EXPORTED = ("name", "affiliation", "country", "address", "shown", "state", "site", "language",
+            "asked_at", "confirmed_at")  # fmt: skip
+
+
+class NotOpen(Exception):
+    """The statement is not open to the public (any more)."""
+
+
+class Incomplete(ValueError):
+    """What is missing or can't be so, by field: a sentence for the reader in the language that is
+    spoken."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What somebody wants to stand under a statement. country: ISO 3166-1 alpha-2."""
+
+    name: str
+    affiliation: str
+    country: str | None
+    shows_name: bool
+
+    @property
+    def line(self) -> str:
+        """As it stands in the list of names.
+
+        >>> Signer("Ada Li", "Lamp Keepers", None, True).line
+        'Ada Li, Lamp Keepers'
+        """
+        return f"{self.name}, {self.affiliation}" if self.affiliation else self.name
+
+
+def read(name: str, affiliation: str, country: str, shows: str) -> Signer:
+    """A signer from what was typed. shows: "yes" or "no". Raises Incomplete."""
+    name, affiliation, country = clean(name), clean(affiliation), clean(country).upper()
+    problems: dict[str, str] = {}
+    if not has_substance(name):
+        problems["name"] = gettext("Please type your name.")
+    elif len(name) > LONGEST_NAME:
+        problems["name"] = gettext(
+            "Please type at most %(number)s characters.", number=LONGEST_NAME
+        )
+    elif _leads_somewhere(name):
+        problems["name"] = gettext("Please type no web or e-mail address here.")
+    if len(affiliation) > LONGEST_AFFILIATION:
+        problems["affiliation"] = gettext(
+            "Please type at most %(number)s characters.", number=LONGEST_AFFILIATION
+        )
+    elif _leads_somewhere(affiliation):
+        problems["affiliation"] = gettext("Please type no web or e-mail address here.")
+    if not is_country(country):
+        problems["country"] = gettext("Please choose your country.")
+    if shows not in ("yes", "no"):
+        problems["shows"] = gettext("Please choose one of the two.")
+    if problems:
+        raise Incomplete(problems)
+    return Signer(name, affiliation if has_substance(affiliation) else "", country, shows == "yes")
+
+
+def _leads_somewhere(written: str) -> bool:
+    """Whether it holds an address: what who advertises writes into a list that everybody reads."""
+    lower = written.casefold()
+    return any(sign in lower for sign in ("://", "www.", "@"))
+
+
+def opening(session: Session, statement_id: int) -> Opening:
+    """Whether the public may sign a statement."""
+    found = session.scalar(select(Statement.opening).where(Statement.id == statement_id))
+    return Opening(found) if found else Opening.NO
+
+
+def offered(session: Session, *langs: str) -> newsletters.Form | None:
+    """The newsletter that the form offers besides: the network's first, in the first of these
+    languages that it has."""
+    first = newsletters.slugs(session)[:1]
+    return newsletters.form(session, first[0], *langs) if first else None
+
+
+def sign(
+    session: Session,
+    hasher: Hasher,
+    limits: Limits,
+    statement_id: int,
+    signer: Signer,
+    address: Address,
+    *,
+    consent_text_id: int | None,
+    site: str | None,
+    lang: str,
+    now: datetime,
+) -> uuid.UUID:
+    """One press of "Sign": a row, and a message in the outbox, in the caller's transaction.
+    Returns the row's id. consent_text_id: of the newsletter that they want too.
+
+    The same statements run for an address that is new, has signed, took its name back, was refused
+    or is suppressed. Of the last nothing is stored, and its message is void. Raises NotOpen.
+    """
+    if opening(session, statement_id) not in IN_SIGHT:
+        raise NotOpen
+    row = Signing(
+        statement_id=statement_id,
+        key=hasher.address(address),
+        address=address.text,
+        name=signer.name,
+        affiliation=signer.affiliation,
+        folded_name=fold(signer.name),
+        folded_affiliation=fold(signer.affiliation),
+        country=signer.country,
+        shows_name=signer.shows_name,
+        site=site,
+        lang=lang,
+        mailbox=hasher.mailbox(address),
+        domain=hasher.domain(address),
+        consent_text_id=consent_text_id,
+    )
+    paced = address.domain not in limits.unlimited_domains
+    return _asked(session, limits, row, paced, now)
+
+
+def new_code(session: Session, limits: Limits, signing_id: uuid.UUID, now: datetime) -> uuid.UUID:
+    """Signs again with what an earlier press brought, which makes a new code. The same limits
+    hold, and the same work is done for every address. An unknown one gets an id that leads
+    nowhere."""
+    earlier = session.get(Signing, signing_id)
+    if earlier is None or opening(session, earlier.statement_id) not in IN_SIGHT:
+        return uuid.uuid4()
+    copied = ("statement_id", "key", "address", "name", "affiliation", "folded_name", "mailbox",
+              "folded_affiliation", "country", "shows_name", "site", "lang", "domain",
+              "consent_text_id")  # fmt: skip
+    host = (earlier.address or "").rpartition("@")[2].casefold()
+    row = Signing(**{name: getattr(earlier, name) for name in copied})
+    return _asked(session, limits, row, host not in limits.unlimited_domains, now)
+
+
+def _asked(session: Session, limits: Limits, row: Signing, paced: bool, now: datetime) -> uuid.UUID:
+    one_at_a_time(session, row.mailbox)
+    suppressed = bool(session.scalar(select(exists().where(Suppression.key == row.key))))
+    signed = _that_signed(session, row.statement_id, row.key)
+    turn = pacing.turn(session, limits, row.mailbox, row.domain if paced else None, now)
+    if suppressed:
+        for name, nothing in _NOBODY.items():
+            setattr(row, name, nothing)
+    row.id = uuid.uuid4()
+    row.state = SigningState.PENDING
+    row.asked_at = row.changed_at = now
+    row.send_at = None if suppressed else turn
+    session.add(row)
+    session.flush()
+    kind = "signed-already" if signed else "sign"
+    outbox.add(session, kind, now, send_at=row.send_at, signing_id=row.id)
+    session.flush()
+    return row.id
+
+
+def _that_signed(session: Session, statement_id: int, key: str) -> Signing | None:
+    """The row by which an address has signed, if it has."""
+    return session.scalar(
+        select(Signing).where(
+            Signing.statement_id == statement_id, Signing.key == key, Signing.state.in_(SIGNED)
+        )
+    )
+
+
+def link_stands(session: Session, signing_id: uuid.UUID) -> Answer:
+    """What `confirm` would answer now: DONE where its button is worth showing."""
+    row = session.get(Signing, signing_id)
+    return _answer(session, row) if row else Answer.OVER
+
+
+def confirm(session: Session, signing_id: uuid.UUID, now: datetime) -> Answer:
+    """Confirms by the link in the mail."""
+    row = _locked(session, signing_id)
+    if row is None:
+        return Answer.OVER
+    answer = _answer(session, row)
+    if answer is Answer.DONE:
+        _confirm(session, row, "link", now)
+    return answer
+
+
+def confirm_with_code(
+    session: Session, links: Links, signing_id: uuid.UUID, typed: str, now: datetime
+) -> Answer:
+    """Confirms by the six digits that were mailed for this press; TRIES tries, then none. Only the
+    right code is told how things stand; to a wrong one every address looks alike."""
+    digits = "".join(str(int(c)) for c in typed if c.isdecimal())
+    row = _locked(session, signing_id)
+    if row is None:
+        return Answer.WRONG
+    if row.tries >= TRIES or now - (row.send_at or row.asked_at) > CODE_FOR:
+        return Answer.EXHAUSTED
+    if len(digits) != 6:
+        return Answer.WRONG  # a slip, and no guess
+    if not links.is_code(signing_id, digits) or not _was_asked_to_confirm(session, row):
+        row.tries += 1
+        return Answer.EXHAUSTED if row.tries >= TRIES else Answer.WRONG
+    answer = _answer(session, row)
+    if answer is Answer.DONE:
+        _confirm(session, row, "code", now)
+    return answer
+
+
+def _locked(session: Session, signing_id: uuid.UUID) -> Signing | None:
+    """The row, while nobody else signs, confirms or takes back with its mailbox."""
+    mailbox = session.scalar(select(Signing.mailbox).where(Signing.id == signing_id))
+    if mailbox is None:
+        return None
+    one_at_a_time(session, mailbox)
+    return session.get(Signing, signing_id, with_for_update=True)
+
+
+def _answer(session: Session, row: Signing) -> Answer:
+    if row.state in SIGNED or _that_signed(session, row.statement_id, row.key):
+        return Answer.ALREADY
+    if row.state == SigningState.WITHDRAWN:
+        return Answer.LEFT
+    if row.send_at is None or not _stands(session, row.statement_id):
+        return Answer.OVER
+    return Answer.DONE
+
+
+def _stands(session: Session, statement_id: int) -> bool:
+    """Whether a statement can be signed for: it is published. Who signed before it was closed may
+    still confirm."""
+    found = session.execute(
+        select(Statement.standing, Statement.opening).where(Statement.id == statement_id)
+    ).one()
+    return bool(found.standing == Standing.PUBLISHED and found.opening != Opening.NO)
+
+
+def _was_asked_to_confirm(session: Session, row: Signing) -> bool:
+    kind = session.scalar(select(Message.kind).where(Message.signing_id == row.id))
+    return kind == "sign" and row.send_at is not None
+
+
+def _confirm(session: Session, row: Signing, method: str, now: datetime) -> None:
+    """Listed at once where the letter is open and nobody like them has signed; otherwise an editor
+    looks first."""
+    at_once = opening(session, row.statement_id) is Opening.OPEN and not twins(session, [row])
+    session.execute(
+        delete(Signing).where(  # taken back before; this is what they want now
+            Signing.statement_id == row.statement_id,
+            Signing.key == row.key,
+            Signing.state == SigningState.WITHDRAWN,
+        )
+    )
+    row.confirmed_at = now
+    _move(session, row, SigningState.LISTED if at_once else SigningState.CONFIRMED, now)
+    if row.consent_text_id is not None and row.address is not None:
+        newsletters.subscribe(
+            session,
+            row.key,
+            row.address,
+            consent_text_id=row.consent_text_id,
+            site=row.site,
+            lang=row.lang,
+            method=method,
+            asked_at=row.asked_at,
+            now=now,
+        )
+    _call_back(session, row)
+    if at_once:
+        content_changed(session)
+
+
+def withdraw(session: Session, signing_id: uuid.UUID, now: datetime) -> Answer:
+    """Takes a name back, at once: by any mail that was ever sent for it. That somebody took theirs
+    back is counted; who it was is deleted. Every confirmation under way of the same address is
+    void. Who was refused stays so, or they could sign again: they stand nowhere."""
+    row = _locked(session, signing_id)
+    if row is None:
+        return Answer.OVER
+    _call_back(session, row)
+    signed = _that_signed(session, row.statement_id, row.key)
+    listed = signed is not None and signed.state == SigningState.LISTED
+    if signed is not None and signed.state != SigningState.REFUSED:
+        _move(session, signed, SigningState.WITHDRAWN, now)
+    session.execute(
+        update(Signing)
+        .where(
+            Signing.statement_id == row.statement_id,
+            Signing.key == row.key,
+            Signing.state.in_((SigningState.PENDING, SigningState.WITHDRAWN)),
+        )
+        .values(state=SigningState.WITHDRAWN, changed_at=now, **_NOBODY)
+    )
+    if listed:
+        content_changed(session)
+    return Answer.DONE if signed is not None else Answer.ALREADY
+
+
+_NOBODY: dict[str, str | None] = {
+    **dict.fromkeys(("name", "affiliation", "folded_name", "folded_affiliation"), ""),
+    **dict.fromkeys(("address", "country"), None),
+}
+
+
+def can_be_withdrawn(session: Session, signing_id: uuid.UUID) -> bool:
+    """Whether there is a name, or a confirmation under way."""
+    row = session.get(Signing, signing_id)
+    if row is None:
+        return False
+    signed = _that_signed(session, row.statement_id, row.key)
+    if signed is not None:
+        return signed.state != SigningState.REFUSED
+    return row.state == SigningState.PENDING
+
+
+def signer(row: Signing) -> Signer:
+    return Signer(row.name, row.affiliation, row.country, row.shows_name)
+
+
+def get(session: Session, signing_id: uuid.UUID) -> Signing | None:
+    """A press, with its statement."""
+    return session.get(Signing, signing_id)
+
+
+def _move(session: Session, row: Signing, state: SigningState, now: datetime) -> None:
+    """Into another state; and its name into the list, or out of it."""
+    if row.state == SigningState.LISTED and row.shows_name:
+        session.execute(delete(Signatory).where(Signatory.signing_id == row.id))
+    row.state, row.changed_at = state, now
+    session.flush()
+    if state == SigningState.LISTED and row.shows_name:
+        signatories.add(
+            session,
+            row.statement_id,
+            signatories.Name(signer(row).line, row.country),
+            consented=Consented.SIGNED,
+            signing_id=row.id,
+        )
+
+
+def _call_back(session: Session, row: Signing) -> None:
+    """What is still on its way to this address for this letter asks for nothing any more."""
+    asked = select(Signing.id).where(
+        Signing.statement_id == row.statement_id, Signing.key == row.key
+    )
+    session.execute(
+        update(Message)
+        .where(
+            Message.state == MessageState.WAITING,
+            Message.leased_until.is_(None),
+            Message.signing_id.in_(asked),
+        )
+        .values(state=MessageState.VOID)
+    )
+
+
+# What editors do with those who have confirmed.
+
+
+class Act(StrEnum):
+    LIST = "list"
+    REFUSE = "refuse"
+    TAKE_BACK = "take back"
+
+
+# Of which states, and to which; and how the audit tells it.
+_ACTS: dict[Act, tuple[tuple[SigningState, ...], SigningState, str]] = {
+    Act.LIST: (
+        (SigningState.CONFIRMED, SigningState.REFUSED), SigningState.LISTED, "listed names under"
+    ),
+    Act.REFUSE: (
+        (SigningState.CONFIRMED, SigningState.LISTED), SigningState.REFUSED, "refused names under"
+    ),
+    Act.TAKE_BACK: (
+        (SigningState.LISTED, SigningState.REFUSED),
+        SigningState.CONFIRMED,
+        "put names back among those that wait under",
+    ),
+}  # fmt: skip
+
+
+# Who was refused is nobody's twin.
+_IN_QUESTION = (SigningState.CONFIRMED, SigningState.LISTED)
+
+
+class Sort(StrEnum):
+    """Which of those who signed an editor looks at."""
+
+    WAITING = "waiting"
+    LISTED = "listed"
+    HIDDEN = "hidden"  # listed, and not shown
+    REFUSED = "refused"
+    TWINS = "twins"  # they may have signed twice
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of people, not of presses. shown: listed with their names; hidden: listed without."""
+
+    pending: int
+    waiting: int
+    shown: int
+    hidden: int
+    refused: int
+    withdrawn: int
+
+    @property
+    def listed(self) -> int:
+        return self.shown + self.hidden
+
+    @property
+    def signed(self) -> int:
+        """Who an editor can see."""
+        return self.waiting + self.listed + self.refused
+
+
+def counts(session: Session, statement_id: int) -> Counts:
+    rows = session.execute(
+        select(Signing.state, Signing.shows_name, func.count())
+        .where(
+            Signing.statement_id == statement_id,
+            Signing.state != SigningState.PENDING,
+            Signing.confirmed_at.is_not(None),  # or nobody has taken anything back
+        )
+        .group_by(Signing.state, Signing.shows_name)
+    )
+    found: dict[tuple[str, bool], int] = {(row[0], row[1]): row[2] for row in rows}
+    other = aliased(Signing)
+    pending = session.scalar(
+        select(func.count(Signing.key.distinct())).where(
+            Signing.statement_id == statement_id,
+            Signing.state == SigningState.PENDING,
+            Signing.send_at.is_not(None),
+            ~exists().where(
+                other.statement_id == statement_id,
+                other.key == Signing.key,
+                other.state != SigningState.PENDING,
+            ),
+        )
+    )
+
+    def of(state: SigningState) -> int:
+        return found.get((state, True), 0) + found.get((state, False), 0)
+
+    return Counts(
+        pending=pending or 0,
+        waiting=of(SigningState.CONFIRMED),
+        shown=found.get((SigningState.LISTED, True), 0),
+        hidden=found.get((SigningState.LISTED, False), 0),
+        refused=of(SigningState.REFUSED),
+        withdrawn=of(SigningState.WITHDRAWN),
+    )
+
+
+def matching(
+    statement_id: int, sort: Sort = Sort.ALL, search: str = ""
+) -> list[ColumnElement[bool]]:
+    """The conditions for those of a statement who have confirmed and are of this sort, with all
+    words of `search` in their name or affiliation."""
+    wanted: list[ColumnElement[bool]] = [
+        Signing.statement_id == statement_id,
+        Signing.state.in_(SIGNED),
+    ]
+    states = {
+        Sort.WAITING: SigningState.CONFIRMED,
+        Sort.LISTED: SigningState.LISTED,
+        Sort.HIDDEN: SigningState.LISTED,
+        Sort.REFUSED: SigningState.REFUSED,
+    }
+    if sort in states:
+        wanted.append(Signing.state == states[sort])
+    if sort is Sort.HIDDEN:
+        wanted.append(Signing.shows_name.is_(False))
+    if sort is Sort.TWINS:
+        wanted.append(Signing.state.in_(_IN_QUESTION))
+        wanted.append(_twins(statement_id))
+    wanted.extend(
+        or_(
+            Signing.folded_name.contains(word, autoescape=True),
+            Signing.folded_affiliation.contains(word, autoescape=True),
+        )
+        for word in fold(search).split()
+    )
+    return wanted
+
+
+def _twins(statement_id: int) -> ColumnElement[bool]:
+    """Whether somebody else who waits or is listed looks like this one; see `twins`."""
+    there = (Signing.statement_id == statement_id, Signing.state.in_(_IN_QUESTION))
+    several = func.count() > 1
+
+    def shared(*columns: Any, **only: ColumnElement[bool]) -> ColumnElement[bool]:
+        found = select(*columns).where(*there, *only.values()).group_by(*columns).having(several)
+        return tuple_(*columns).in_(found)
+
+    return or_(
+        shared(Signing.mailbox),
+        shared(Signing.folded_name, Signing.country),
+        shared(
+            Signing.folded_name, Signing.folded_affiliation, named=Signing.folded_affiliation != ""
+        ),
+    )
+
+
+def listed(
+    session: Session, statement_id: int, sort: Sort, search: str = "", number: int = 1
+) -> Page[Signing]:
+    """A page of them, the latest first."""
+    query = (
+        select(Signing)
+        .where(*matching(statement_id, sort, search))
+        .order_by(Signing.confirmed_at.desc(), Signing.id)
+    )
+    return paged(session, query, number)
+
+
+def twins(session: Session, rows: Sequence[Signing]) -> dict[uuid.UUID, str]:
+    """Of these, of one statement, who may have signed twice, and why it looks so: somebody who
+    waits or is listed has the same name in the same country or of the same affiliation, or the
+    same mailbox under another address."""
+    if not rows:
+        return {}
+    # each by an index of its own; what else must be so is seen to here
+    found = {
+        one.id: one
+        for one in (
+            *session.scalars(
+                select(Signing).where(
+                    Signing.statement_id == rows[0].statement_id,
+                    Signing.folded_name.in_({row.folded_name for row in rows}),
+                )
+            ),
+            *session.scalars(
+                select(Signing).where(Signing.mailbox.in_({row.mailbox for row in rows}))
+            ),
+        )
+        if one.statement_id == rows[0].statement_id and one.state in _IN_QUESTION
+    }
+    return {
+        row.id: said
+        for row in rows
+        if (said := _likeness(row, [one for one in found.values() if one.id != row.id]))
+    }
+
+
+def _likeness(row: Signing, others: Sequence[Signing]) -> str:
+    """What one of the others has in common with this one, in words for the editor, or nothing."""
+    if any(one.mailbox == row.mailbox for one in others):
+        return "the same mailbox under another address"
+    named = [one for one in others if one.folded_name == row.folded_name]
+    if any(one.country == row.country for one in named):
+        return "the same name in the same country"
+    affiliation = row.folded_affiliation
+    if affiliation and any(one.folded_affiliation == affiliation for one in named):
+        return "the same name and affiliation"
+    return ""
+
+
+def how_many(session: Session, wanted: Sequence[ColumnElement[bool]], act: Act) -> int:
+    """How many of them `act` would move."""
+    sources = _ACTS[act][0]
+    query = select(func.count()).select_from(Signing).where(*wanted, Signing.state.in_(sources))
+    return session.scalar(query) or 0
+
+
+def moderate(
+    session: Session,
+    statement: Statement,
+    act: Act,
+    wanted: Sequence[ColumnElement[bool]],
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Moves those who match, AT_ONCE at most, and writes it down; how many. Nobody is moved from a
+    state that the act does not start from."""
+    sources, target, told = _ACTS[act]
+    rows = session.scalars(_in_turn(wanted, sources).limit(AT_ONCE).with_for_update()).all()
+    for row in rows:
+        _move(session, row, target, now)
+    if rows:
+        subject = Subject("statement", statement.id, statement.title)
+        # ids, not names: the audit outlives whoever asks to be forgotten
+        ids = [row.id.hex[:8] for row in rows[:50]]
+        audit.record(session, actor, told, subject, now, number=len(rows), signatures=ids)
+        content_changed(session)
+    return len(rows)
+
+
+def _in_turn(
+    wanted: Sequence[ColumnElement[bool]], sources: Sequence[SigningState]
+) -> Select[Signing]:
+    """In the order in which they confirmed: so they stand in the list too."""
+    return (
+        select(Signing)
+        .where(*wanted, Signing.state.in_(sources))
+        .order_by(Signing.confirmed_at, Signing.id)
+    )
+
+
+def run(service: Service, task: Task) -> Outcome:
+    """The job "moderate signatures": AT_ONCE at a time, those who had confirmed when the editor
+    pressed."""
+    act, statement_id = Act(task.params["act"]), int(task.params["statement"])
+    before = datetime.fromisoformat(task.params["before"])
+    wanted = matching(statement_id, Sort(task.params["sort"]), task.params["search"])
+    wanted.append(Signing.confirmed_at <= before)
+    total = int(task.params["total"])
+    while True:
+        with service.database.writing() as session:
+            now = datetime.now(UTC)
+            statement = session.get_one(Statement, statement_id)
+            moved = moderate(session, statement, act, wanted, task.actor, now)
+            done = task.done + moved
+            task.advance(session, done, max(total, done), now)
+        if moved < AT_ONCE:
+            break
+    path = f"/admin/statements/{statement_id}/letter"
+    return Outcome(f"{task.done:,} names: {DONE[act]}.", path=path)
+
+
+DONE = {
+    Act.LIST: "listed",
+    Act.REFUSE: "refused",
+    Act.TAKE_BACK: "put back among those that wait",
+}
+
+
+def change_opening(
+    session: Session, statement: Statement, to: Opening, actor: Actor, now: datetime
+) -> None:
+    """Opens a statement to the public, or closes it."""
+    if statement.opening == to:
+        return
+    was, statement.opening = statement.opening, to
+    subject = Subject("statement", statement.id, statement.title)
+    audit.record(session, actor, "changed who may sign", subject, now, was=was, to=to)
+    content_changed(session)
+
+
+def exported(session: Session, statement_id: int) -> str:
+    """All who have confirmed, as a table. Times are ISO 8601 in UTC."""
+    rows = session.scalars(
+        select(Signing)
+        .where(*matching(statement_id))
+        .order_by(Signing.confirmed_at, Signing.id)
+        .execution_options(yield_per=1000)
+    )
+    return tables.written(EXPORTED, map(_exported, rows))
+
+
+def _exported(row: Signing) -> dict[str, str]:
+    return {
+        "name": row.name,
+        "affiliation": row.affiliation,
+        "country": row.country or "",
+        "address": row.address or "",
+        "shown": "yes" if row.shows_name else "no",
+        "state": "waiting" if row.state == SigningState.CONFIRMED else row.state,
+        "site": row.site or "",
+        "language": row.lang,
+        "asked_at": row.asked_at.isoformat(timespec="seconds"),
+        "confirmed_at": row.confirmed_at.isoformat(timespec="seconds") if row.confirmed_at else "",
+    }
