@@ -303,6 +303,7 @@ def test_a_withdrawn_statement_says_why_wherever_it_stood_and_can_come_back(
         assert "This statement was withdrawn" in answer.text
         assert "It named &lt;i&gt;somebody&lt;/i&gt;." in answer.text
     assert "Quelqu’un était nommé." in client.get(f"{CARD}?lang=fr").text
+    assert 'href="http://127.0.0.1:8000/statements/river-gate"' in client.get(CARD).text
     data = client.get("/statements/river-gate.json").json
     assert data
     assert data["reason"]["text"] == "It named <i>somebody</i>."
