@@ -70,7 +70,7 @@ def test_an_editor_sees_what_publishing_changes_and_publishes(
     page = anna.open(HERE)
 
     assert client.get(CARD).status_code == 404
-    assert "stands first in the list of statements" in page.text
+    assert "will stand first in the list of statements" in page.text
     assert "The list of statements / " in page.text
     assert f"Its card {CARD}" in page.text
     seen = f"{TODAY:%-d %b %Y}"
