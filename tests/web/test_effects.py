@@ -143,10 +143,17 @@ def changed(before: dict[str, list[object]], after: dict[str, list[object]]) -> 
     }
 
 
-def check(network: Network, number: int, step: Step) -> None:
-    told, before = network.effects(number, step), network.answers()
-    network.take(number, step)
-    found = changed(before, network.answers())
+def check(network: Network, number: int, *steps: Step) -> None:
+    before = network.answers()
+    for step in steps:
+        told = network.effects(number, step)
+        network.take(number, step)
+        after = network.answers()
+        _agree(network, told, changed(before, after), step)
+        before = after
+
+
+def _agree(network: Network, told: Effects, found: set[str], step: Step) -> None:
     # what nobody can have embedded yet shows what frames without it do
     unknown = {f"/embed/stories?like={slug}" for slug in network.never_public()}
     assert found - unknown == listed(told), step
@@ -182,7 +189,7 @@ def test_an_older_statement_takes_its_place_below_the_newer(network: Network) ->
     check(network, number, Step.PUBLISH)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_else_stands_the_list_is_exact(network: Network, seed: int) -> None:
     """A statement is published, corrected, withdrawn and published again among others."""
     draw = random.Random(seed)
@@ -208,8 +215,7 @@ def test_whatever_else_stands_the_list_is_exact(network: Network, seed: int) -> 
     number = network.write(
         SLUGS[0], days[-1], standing=Standing.DRAFT, french=("Bibliothèques",), **about()
     )
-    for step in (Step.PUBLISH, Step.CORRECT, Step.WITHDRAW, Step.PUBLISH):
-        check(network, number, step)
+    check(network, number, Step.PUBLISH, Step.CORRECT, Step.WITHDRAW, Step.PUBLISH)
 
 
 def test_beyond_the_feeds_only_the_time_of_the_last_change_is_another(network: Network) -> None:

@@ -83,6 +83,7 @@ def install(app: Flask) -> None:
                 date=long_date(statement.withdrawn_on, spoken()),
             ),
             notice=statement.withdrawal,
+            more=rendering.statement_link(statement) if statement.withdrawal else None,
         )
         # it stays embedded on many sites: a frame that says so is kept like the card it was
         return cache.keep(gone) if rendering.is_framed() else gone
@@ -95,8 +96,10 @@ def page(
     title: str | None = None,
     text: str | None = None,
     notice: Notice | None = None,
+    more: str | None = None,
 ) -> Response:
-    """An error page in the hand of where it appears. notice: the network's own words below ours."""
+    """An error page in the hand of where it appears. notice: the network's own words below ours;
+    more: the path of a page with room for all of them."""
     rendering.speak_to_one_reader()
     words = WORDS[code]
     folder = "embeds" if rendering.is_framed() else "pages"
@@ -106,6 +109,7 @@ def page(
         title=title or gettext(words[0]),
         text=text or gettext(words[1]),
         notice=notice,
+        more=more,
         again=request.method == "POST" and code in (500, 503),
     )
     return make_response(html, status or code)

@@ -70,7 +70,7 @@ def test_an_editor_sees_what_publishing_changes_and_publishes(
     page = anna.open(HERE)
 
     assert client.get(CARD).status_code == 404
-    assert "stands first in the list of statements" in page.text
+    assert "will stand first in the list of statements" in page.text
     assert "The list of statements / " in page.text
     assert f"Its card {CARD}" in page.text
     seen = f"{TODAY:%-d %b %Y}"
@@ -303,6 +303,7 @@ def test_a_withdrawn_statement_says_why_wherever_it_stood_and_can_come_back(
         assert "This statement was withdrawn" in answer.text
         assert "It named &lt;i&gt;somebody&lt;/i&gt;." in answer.text
     assert "Quelqu’un était nommé." in client.get(f"{CARD}?lang=fr").text
+    assert 'href="http://127.0.0.1:8000/statements/river-gate"' in client.get(CARD).text
     data = client.get("/statements/river-gate.json").json
     assert data
     assert data["reason"]["text"] == "It named <i>somebody</i>."
