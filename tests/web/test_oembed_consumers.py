@@ -37,7 +37,8 @@ def server(service: Service, program: Callable[..., Program], tmp_path: Path) ->
 def registry(server: str) -> micawber.ProviderRegistry:
     """micawber, told of our provider and of no other."""
     told = micawber.ProviderRegistry()
-    told.register(rf"{server}/\S+", micawber.Provider(f"{server}/oembed"))
+    # its own 3 seconds are too few on a machine that is busy with other tests
+    told.register(rf"{server}/\S+", micawber.Provider(f"{server}/oembed", timeout=30))
     return told
 
 
