@@ -62,7 +62,9 @@ def english(lang: str) -> list[re.Pattern[str]]:
             for form in forms(message.id):
                 if form not in forms(message.string):
                     words = re.split(r"%\(\w+\)s", form)
-                    if any(len(word.strip(" :“”")) > 1 for word in words):
+                    # between two names, one short word could stand in any sentence
+                    least = 4 if not words[0] and not words[-1] else 1
+                    if any(len(word.strip(" :“”")) > least for word in words):
                         patterns.append(re.compile(".+?".join(map(re.escape, words))))
     return patterns
 

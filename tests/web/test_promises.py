@@ -311,6 +311,7 @@ def test_nothing_is_written_anywhere_by_reading_but_how_often_a_widget_was_shown
         "posts/news",
         "statements/latest",
         "statements/river-gate",
+        "statements/river-gate/sign",
         "statements/river-gate/signatories",
         "stories",
     }

@@ -200,7 +200,7 @@ def test_signing_in_leads_where_one_wanted_to_go(new_editor: New) -> None:
 @pytest.mark.parametrize("path", ["//evil.example/admin", "https://evil.example", "/statements"])
 def test_and_never_out_of_the_console(path: str, new_editor: New) -> None:
     editor = new_editor()
-    with editor.client.session_transaction() as cookie:
+    with editor.client.session_transaction("/admin") as cookie:
         cookie["next"] = path
 
     assert editor.sign_in().path == "/admin"
@@ -527,7 +527,7 @@ def _set_up_second_factor(editor: EditorAtWork) -> None:
 def test_a_made_up_request_leads_nowhere(new_editor: New) -> None:
     editor = new_editor()
     asked(editor)
-    with editor.client.session_transaction() as cookie:
+    with editor.client.session_transaction("/admin") as cookie:
         cookie["asked"] = str(UUID(int=7))
 
     page = editor.press(editor.open("/admin/sign-in/inbox"), code=editor.code())

@@ -33,6 +33,7 @@ from widgets.models import (
 from widgets.models.fact import content_version
 from widgets.newsletters import Limits
 from widgets.service import Service
+from widgets.text import fold
 
 ADDRESS = "Zebulon.Quill@example.org"
 NAME = "Zebulon Quillfeather"
@@ -71,6 +72,8 @@ def zebulon(service: Service, tmp_path: Path) -> str:
             key=key,
             address=ADDRESS,
             name=NAME,
+            folded_name=fold(NAME),
+            folded_affiliation="",
             shows_name=True,
             state=SigningState.LISTED,
             lang="en",

@@ -29,6 +29,10 @@ from widgets.web.security import client_limit
 screen = Screen("entry", __name__, url_prefix="/admin")
 
 PRESS_AGAIN = "Please press the button again."
+NO_COOKIE = (
+    "Your browser has kept no cookie of ours. The console needs one, and it is only kept over "
+    "https, or on this very machine at http://127.0.0.1 or http://localhost."
+)
 TOO_OFTEN = "Many tries came from your connection just now. Please try again in a minute."
 WRONG = "That is not the code in our mail. Please look again: it has eight digits."
 OVER = "This code can’t be used any more. Ask for a new mail."
@@ -51,6 +55,8 @@ def sign_in() -> AnyResponse:
 def ask() -> AnyResponse:
     """Mails a link and a code to an editor. For every address the answer is the same."""
     typed = request.form.get("address", "")[:300]
+    if not session:
+        return _asks_address(NO_COOKIE, typed, 400)
     if not csrf_holds():
         return _asks_address(PRESS_AGAIN, typed, 400)
     try:
