@@ -320,6 +320,9 @@ def serve(sample: bool) -> None:
     if sample and sample_network.load(service, datetime.now(UTC)):
         parts.append(supervisor.Part(["sample-site"]))
         lines.insert(0, ("A member's site", sample_network.site_url(settings)))
+    lines.append(("The console", settings.url("/admin")))
+    if sample and sample_network.has_editor(service):
+        lines[-1] = ("The console", f"{settings.url('/admin')}, as {sample_network.EDITOR}")
     if settings.smtp_url is None:
         lines.append(("The mailbox", settings.url("/mailbox")))
     service.database.close()

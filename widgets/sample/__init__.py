@@ -6,7 +6,12 @@ The organisations, people and events in it do not exist.
 from datetime import datetime
 from pathlib import Path
 
-from widgets import members, statements
+from sqlalchemy.orm import Session
+
+from widgets import addresses, editors, members, statements
+from widgets.audit import Actor
+from widgets.members import Entry, Person
+from widgets.models import Role
 from widgets.service import Service
 from widgets.settings import Settings
 
@@ -14,6 +19,31 @@ NETWORK_NAME = "Network of Sample Harbours"
 FOLDER = Path(__file__).parent
 SHOWN = "sample-lantern-press"  # the statement that the member's site embeds
 MEMBER = "harbour-writers"
+EDITOR = "editor@sample.example"  # whose mail lands in the trial's mailbox
+SAMPLE = Actor("the sample")
+MEMBERS = [
+    Entry(
+        name="the Harbour Writers' Circle (sample)",
+        country="NO",
+        contacts=[Person("Ada Sample", "ada@sample.example")],
+    ),
+    Entry(
+        name="Cercle des gardiens de phare (exemple)",
+        names={"en": "Circle of Lighthouse Keepers (sample)"},
+        country="FR",
+        contacts=[
+            Person("Blaise Exemple", "blaise@sample.example", "fr"),
+            Person("Colette Exemple", "colette@sample.example", "fr"),
+        ],
+    ),
+    Entry(
+        name="جمعية قرّاء الميناء (نموذج)",
+        names={"en": "Harbour Readers' Association (sample)"},
+        country="EG",
+        contacts=[Person("دينا نموذج", "dina@sample.example", "ar")],
+    ),
+    Entry(name="Quay Library Friends (sample)", country="KE"),
+]
 
 
 def load(service: Service, now: datetime) -> bool:
@@ -24,13 +54,29 @@ def load(service: Service, now: datetime) -> bool:
         files = sorted(FOLDER.glob("*.md"))
         statements.import_files(service.database, service.settings.instance_path, files, now)
         with service.database.writing() as session:
-            members.save(session, MEMBER, "the Harbour Writers' Circle (sample)", None)
+            for number, entry in enumerate(MEMBERS):
+                members.add(session, entry, "" if number else MEMBER, SAMPLE, now)
+            if service.settings.smtp_url is None:
+                _let_somebody_in(session, now)
     with service.database.reading() as session:
         try:
             statements.standing(session, SHOWN)
         except (statements.NoSuchStatement, statements.Withdrawn):
             return False
     return True
+
+
+def has_editor(service: Service) -> bool:
+    """Whether the sample's editor can sign in: in a trial, by its mailbox on this machine."""
+    if service.settings.smtp_url is not None:
+        return False
+    with service.database.reading() as session:
+        return any(one.address == EDITOR for one in editors.listed(session))
+
+
+def _let_somebody_in(session: Session, now: datetime) -> None:
+    address = addresses.parse(EDITOR)
+    editors.add(session, address, "Sample Editor", Role.ADMINISTRATOR, SAMPLE, now)
 
 
 def site_port(settings: Settings) -> int:
