@@ -140,6 +140,7 @@ def begin(
     if checks.problems:
         raise BadWords(checks.problems)
     made = Statement(
+        id=statements.unused_id(session),
         slug=_free_slug(session, title, today),
         lang=lang,
         title=title,
