@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from tests.actors import Page, Reader
 from tests.samples import publish, statement_file, translation_file
 from tests.web.console.conftest import EditorAtWork
+from widgets import previews
 from widgets.models import Preview, Standing, Statement
 from widgets.service import Service
 
@@ -295,6 +296,19 @@ def test_old_previews_are_deleted_by_the_next(anna: EditorAtWork, service: Servi
 
     with service.database.reading() as session:
         assert len(session.scalars(select(Preview)).all()) == 1
+
+
+def test_of_many_previews_the_oldest_go(
+    anna: EditorAtWork, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "MOST_KEPT", 3)
+    page = begun(anna)
+    first = show(anna, page)
+    assert len({first.path, *(show(anna, page).path for _ in range(3))}) == 4
+
+    with service.database.reading() as session:
+        assert len(session.scalars(select(Preview)).all()) == 3
+    assert anna.open(first.path).status == 410
 
 
 def test_statements_are_searched_and_filtered(anna: EditorAtWork, tmp_path: Path) -> None:
