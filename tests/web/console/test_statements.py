@@ -311,6 +311,44 @@ def test_of_many_previews_the_oldest_go(
     assert anna.open(first.path).status == 410
 
 
+def test_a_draft_is_deleted_after_a_page_that_says_what_goes(anna: EditorAtWork) -> None:
+    assert 'href="/admin/statements/1/delete"' in begun(anna).html
+    page = anna.open("/admin/statements/1/delete")
+    assert "Its text in English" in page.text
+    assert "1 version" in page.text
+
+    page = anna.fill(page, "Delete it for good")
+
+    assert page.path == "/admin/statements"
+    assert "The draft “Reopen the reading room” is deleted." in page.text
+    assert "No statement yet" in page.text
+    assert anna.open("/admin/statements/1").status == 404
+    assert "deleted statement Reopen the reading room" in anna.open("/admin/audit").text
+
+
+def test_a_draft_that_was_changed_meanwhile_is_shown_again_and_not_deleted(
+    anna: EditorAtWork,
+) -> None:
+    draft = begun(anna)
+    page = anna.open(f"{draft.path}/delete")
+    anna.fill(draft, "Save", body="More.")
+
+    page = anna.fill(page, "Delete it for good")
+
+    assert page.status == 409
+    assert "Nothing was deleted." in page.text
+    assert "2 versions" in page.text
+
+
+def test_what_is_public_says_why_it_is_not_deleted(anna: EditorAtWork, tmp_path: Path) -> None:
+    publish(anna.service, statement_file(tmp_path))
+
+    assert "Delete this draft" not in anna.open("/admin/statements/1").text
+    page = anna.open("/admin/statements/1/delete")
+    assert "It can’t be deleted. It is public, or was." in page.text
+    assert not [form for form in page.forms if "Delete it for good" in form.buttons]
+
+
 def test_statements_are_searched_and_filtered(anna: EditorAtWork, tmp_path: Path) -> None:
     publish(
         anna.service,

@@ -9,8 +9,9 @@ from babel import Locale
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import languages, previews, text, versions, writing
+from widgets import drafts, images, languages, previews, text, versions, writing
 from widgets.audit import Actor
+from widgets.drafts import CannotBeDeleted
 from widgets.models import Editor, Standing, Statement, Translation
 from widgets.web import service
 from widgets.web.console.asked import page_number, search
@@ -145,6 +146,41 @@ def remove_translation(editor: Editor, number: int, lang: str) -> AnyResponse:
         "The translation is removed. Its versions are kept: you can bring it back here.",
         url_for("statements.history", number=number, lang=lang),
     )
+
+
+@screen.get("/<int:number>/delete")
+def to_delete(editor: Editor, number: int) -> Response:
+    """What goes with a draft."""
+    return _to_delete(number)
+
+
+@screen.post("/<int:number>/delete")
+def delete(editor: Editor, number: int) -> AnyResponse:
+    seen = request.form.get("seen", "")
+    try:
+        with service().database.writing() as session:
+            title = writing.get(session, number).title
+            unused = drafts.delete(session, number, seen, Actor.of(editor), datetime.now(UTC))
+    except CannotBeDeleted:
+        return _to_delete(number, status=422)
+    except drafts.Overtaken:
+        return _to_delete(number, overtaken=True, status=409)
+    for digest in unused:
+        images.remove(service().settings.instance_path, digest)
+    return noted(f"The draft “{title}” is deleted.", url_for("statements.index"))
+
+
+def _to_delete(number: int, *, overtaken: bool = False, status: int = 200) -> Response:
+    with service().database.reading() as session:
+        statement = writing.get(session, number)
+        html = render_template(
+            "console/statement_delete.html",
+            statement=statement,
+            hindrance=drafts.hindrance(session, statement),
+            loss=drafts.loss(session, statement),
+            overtaken=overtaken,
+        )
+    return make_response(html, status)
 
 
 @screen.post("/<int:number>/preview")
