@@ -349,6 +349,14 @@ def test_what_is_public_says_why_it_is_not_deleted(anna: EditorAtWork, tmp_path:
     assert not [form for form in page.forms if "Delete it for good" in form.buttons]
 
 
+@pytest.mark.parametrize("path", ["", "/versions", "/versions/{}", "/publish", "/endorsements"])
+def test_a_number_that_no_table_can_have_is_not_there(anna: EditorAtWork, path: str) -> None:
+    begun(anna)
+    number = 99999999999999999999
+    whole = f"/admin/statements/{1 if '{' in path else number}{path.format(number)}"
+    assert anna.open(whole).status == 404
+
+
 def test_statements_are_searched_and_filtered(anna: EditorAtWork, tmp_path: Path) -> None:
     publish(
         anna.service,
