@@ -357,6 +357,13 @@ def test_a_number_that_no_table_can_have_is_not_there(anna: EditorAtWork, path: 
     assert anna.open(whole).status == 404
 
 
+def test_a_state_without_statements_says_so(anna: EditorAtWork) -> None:
+    begun(anna)
+    page = anna.open("/admin/statements?standing=withdrawn")
+    assert "No statement is in this state now." in page.text
+    assert "all of these words" not in page.text
+
+
 def test_statements_are_searched_and_filtered(anna: EditorAtWork, tmp_path: Path) -> None:
     publish(
         anna.service,
