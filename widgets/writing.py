@@ -157,6 +157,18 @@ def begin(
     return made
 
 
+def begin_with(
+    session: Session, typed: Mapping[str, str], today: date, actor: Actor, now: datetime
+) -> Statement:
+    """A draft with a text, as of `IN_EACH_LANGUAGE`. Raises BadWords."""
+    made = begin(session, typed, today, actor, now)
+    written_so_far = written(session, held(session, made.id))
+    words = {name: typed.get(name, "") for name in IN_EACH_LANGUAGE}
+    base = base_of(session, made)
+    save(session, made.id, {**written_so_far, **words}, base, actor, now)
+    return made
+
+
 def proposed_slug(title: str, today: date) -> str:
     """A name for the address, from a headline; from the day where the headline is in other letters.
 

@@ -340,6 +340,32 @@ def test_a_draft_that_was_changed_meanwhile_is_shown_again_and_not_deleted(
     assert "2 versions" in page.text
 
 
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_what_was_written_for_a_draft_that_was_deleted_meanwhile_is_not_lost(
+    anna: EditorAtWork, lang: str
+) -> None:
+    page = begun(anna)
+    if lang == "fr":
+        page = anna.open("/admin/statements/1/text/fr")
+    anna.fill(anna.open("/admin/statements/1/delete"), "Delete it for good")
+
+    gone = anna.fill(page, "Save", title="Hello", body="Precious\n\n</textarea>", topics="A, B")
+    assert gone.status == 410
+    assert "This statement was deleted while you were writing" in gone.text
+    refused = anna.fill(gone, "Begin a new draft with it", title=" ")
+    assert (refused.status, "The headline is missing." in refused.text) == (422, True)
+    made = anna.fill(refused, "Begin a new draft with it", title="Hello again")
+
+    fields = made.form_with("Save").fields
+    assert made.path == "/admin/statements/2"
+    assert [fields[name] for name in ("title", "body", "topics", "lang")] == [
+        "Hello again",
+        "Precious\n\n</textarea>",
+        "A, B",
+        lang,
+    ]
+
+
 def test_what_is_public_says_why_it_is_not_deleted(anna: EditorAtWork, tmp_path: Path) -> None:
     publish(anna.service, statement_file(tmp_path))
 
