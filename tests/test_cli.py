@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
 from tests.actors import CHECKOUT
 from tests.strangers import Says, Stranger, atom
-from widgets import addresses, cli, newsletters, signatories, statements
-from widgets.models import Member, State, Subscriber, Suppression
+from widgets import addresses, audit, cli, newsletters, signatories, statements, writing
+from widgets.audit import COMMAND_LINE
+from widgets.models import Member, State, Statement, Subscriber, Suppression
 from widgets.models.fact import content_version
 from widgets.newsletters import Answer
 from widgets.pacing import Limits
@@ -163,6 +165,70 @@ def test_import_warns_on_standard_error_and_goes_on(run: Run, tmp_path: Path) ->
         f"warning: {tmp_path}/river-gate.signatories.csv:3: “a” stands in line 2 already; "
         "passed over\n"
     )
+
+
+def test_import_warns_of_a_draft_that_it_makes_public(
+    run: Run, tmp_path: Path, service: Service
+) -> None:
+    with service.database.writing() as session:
+        typed = {"title": "River gate", "lang": "en"}
+        number = writing.begin(session, typed, NOW.date(), COMMAND_LINE, NOW).id
+        writing.get(session, number).publish_at = NOW
+    path = statement(tmp_path)
+    result = run("import", str(path))
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"warning: {path}: “river-gate” was a draft in the console; it is published now\n",
+    )
+    with service.database.reading() as session:
+        public = writing.get(session, number)
+        assert (public.standing, public.publish_at) == ("published", None)
+        last = audit.entries(session).items[0]
+    assert (last.actor, last.action, last.subject) == ("the command line", "changed", str(number))
+    assert last.details == {
+        "language": "en",
+        "file": "river-gate.md",
+        "was": "draft",
+        "is": "published",
+    }
+    assert run("import", str(path)).stderr == ""
+
+
+def test_import_warns_of_what_gathers_and_of_what_was_withdrawn(
+    run: Run, tmp_path: Path, service: Service
+) -> None:
+    path = statement(tmp_path)
+    run("import", str(path))
+    for standing, told in (
+        ("gathering", "was gathering endorsements in the console; it is published now"),
+        ("withdrawn", "was withdrawn; it is published again now"),
+    ):
+        with service.database.writing() as session:
+            session.execute(update(Statement).values(standing=standing))
+        assert run("import", str(path)).stderr == f"warning: {path}: “river-gate” {told}\n"
+
+
+def test_the_audit_has_what_an_import_brings_in_and_changes_and_nothing_else(
+    run: Run, tmp_path: Path, service: Service
+) -> None:
+    original, french = statement(tmp_path, names="name\nA\n"), tmp_path / "river-gate.fr.md"
+    french.write_text("---\ntitle: Rouvrez\n---\n\nTexte.\n")
+    for _ in range(2):
+        run("import", str(original), str(french))
+    statement(tmp_path, names="name\nA\nB\n")
+    french.write_text("---\ntitle: Rouvrez\nwithdrawn: 2026-03-05\n---\n\nTexte.\n")
+    run("import", str(original), str(french))
+    with service.database.reading() as session:
+        written = audit.entries(session, kind="statement").items
+    file, its = {"language": "en", "file": "river-gate.md"}, {"language": "fr"}
+    its |= {"file": "river-gate.fr.md"}
+    assert {one.actor for one in written} == {"the command line"}
+    assert [(one.action, one.details) for one in reversed(written)] == [
+        ("imported", {**file, "names": 1}),
+        ("translated", its),
+        ("changed", {**file, "names": 2}),
+        ("removed a translation of", its),
+    ]
 
 
 def test_import_of_a_mistake_names_its_line_and_imports_nothing(

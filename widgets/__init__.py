@@ -1,8 +1,10 @@
 """Undersigned: opens the rooms and wires them; nothing else."""
 
+from typing import Any
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from widgets import letters
 from widgets import settings as setting_values
@@ -45,6 +47,13 @@ class DigestConverter(BaseConverter):
     regex = "[0-9a-f]{32}"
 
 
+class NumberConverter(IntegerConverter):
+    """The number of a row: what a database can hold."""
+
+    def __init__(self, url_map: Map, **options: Any) -> None:
+        super().__init__(url_map, **{"max": 2**31 - 1, **options})
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application; without settings, those of the environment.
 
@@ -59,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["undersigned"] = service
     app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_POST
+    app.url_map.converters["int"] = NumberConverter
     app.url_map.converters["slug"] = SlugConverter
     app.url_map.converters["digest"] = DigestConverter
     app.url_map.strict_slashes = False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from widgets.models import AuditEntry, Editor
@@ -62,18 +62,30 @@ def entries(
     *,
     kind: str = "",
     subject: str = "",
-    editor_id: int | None = None,
+    actor: str = "",
     number: int = 1,
 ) -> Page[AuditEntry]:
-    """A page of the audit, the newest first: all of it, or of one kind, one subject, one editor."""
+    """A page of the audit, the newest first: all of it, or of one kind, one subject, one actor, as
+    they were called then."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc())
     if kind:
         query = query.where(AuditEntry.kind == kind)
     if subject:
         query = query.where(AuditEntry.subject == subject)
-    if editor_id is not None:
-        query = query.where(AuditEntry.editor_id == editor_id)
+    if actor:
+        query = query.where(AuditEntry.actor == actor)
     return paged(session, query, number)
+
+
+def actors(session: Session) -> Sequence[str]:
+    """Who has changed anything, as they were called then; but for members' contacts, of whom there
+    are too many to choose from."""
+    works_here = or_(
+        AuditEntry.editor_id.is_not(None),
+        AuditEntry.actor.in_([COMMAND_LINE.name, SCHEDULE.name]),
+    )
+    query = select(AuditEntry.actor).where(works_here).distinct().order_by(AuditEntry.actor)
+    return session.scalars(query).all()
 
 
 def kinds(session: Session) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from widgets import signatories, statements, writing
@@ -16,6 +16,7 @@ from widgets.statements import Shown
 from widgets.writing import BadWords
 
 UNTITLED = "Without a headline yet"
+MOST_KEPT = 100  # previews; each may have a megabyte in it
 
 
 class NoSuchPreview(Exception):
@@ -36,7 +37,8 @@ def keep(
     session: Session, number: int, lang: str, typed: Mapping[str, str], now: datetime
 ) -> uuid.UUID:
     """Keeps what was typed into the form of a statement, or of its translation into `lang`; what
-    can't be saved is as it was. All previews whose time is up go. Raises NoSuchStatement."""
+    can't be saved is as it was. Previews whose time is up go, and the oldest of too many. Raises
+    NoSuchStatement."""
     statement = writing.get(session, number)
     row: Statement | Translation | None = statement
     if lang != statement.lang:
@@ -58,7 +60,9 @@ def keep(
         "published_on": fields.get("published_on", statement.published_on).isoformat(),
         "problem": problem,
     }
-    session.execute(delete(Preview).where(Preview.created_at < now - PREVIEW_FOR))
+    others = select(Preview.id).order_by(Preview.created_at.desc()).offset(MOST_KEPT - 1)
+    is_old = or_(Preview.created_at < now - PREVIEW_FOR, Preview.id.in_(others))
+    session.execute(delete(Preview).where(is_old))
     made = Preview(id=uuid.uuid4(), statement_id=number, content=content, created_at=now)
     session.add(made)
     return made.id

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Integer, Select, cast, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from widgets import images, signatories, text, versions
+from widgets import audit, images, signatories, text, versions
 from widgets.audit import COMMAND_LINE
-from widgets.models import Database, Image, Standing, Statement, Translation
+from widgets.models import AuditEntry, Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
 from widgets.statement_files import (
     BadFile,
@@ -25,6 +25,7 @@ from widgets.statement_files import (
 
 MOST_STORIES = 6
 MOST_IN_A_FEED = 30
+DELETED = "deleted"  # what the audit says of a draft that is no more
 
 
 class NoSuchStatement(Exception):
@@ -376,6 +377,18 @@ def translation(session: Session, statement_id: int, lang: str) -> Translation |
     )
 
 
+def unused_id(session: Session) -> int | None:
+    """The id of a new statement. SQLite would give that of the one that was deleted last, by which
+    the audit knows it, and forms that are still open. None: the database gives one."""
+    if session.get_bind().dialect.name == "postgresql":
+        return None
+    deleted = select(func.max(cast(AuditEntry.subject, Integer))).where(
+        AuditEntry.kind == "statement", AuditEntry.action == DELETED
+    )
+    highest = session.scalar(select(func.max(Statement.id))) or 0
+    return max(highest, session.scalar(deleted) or 0) + 1
+
+
 def has_any(session: Session) -> bool:
     return session.scalar(select(Statement.id).limit(1)) is not None
 
@@ -396,7 +409,10 @@ def _save(
     change = Change.UNCHANGED
     if statement is None:
         change = Change.NEW
-        statement = Statement(slug=file.slug, updated_at=now)
+        statement = Statement(id=unused_id(session), slug=file.slug, updated_at=now)
+    before = statement.standing
+    if warning := _made_public(statement, file):
+        file.warnings.append(f"{file.path}: {warning}")
     fields = {
         "lang": file.lang,
         "title": file.title,
@@ -407,6 +423,7 @@ def _save(
         "pull_quote": file.pull_quote,
         "endorsement": file.endorsement,
         "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
+        "publish_at": None,
         "withdrawn_on": file.withdrawn_on,
         "withdrawal": statement.withdrawal if file.withdrawn_on else None,
         "image_id": image_row(session, picture).id if picture else None,
@@ -426,7 +443,46 @@ def _save(
         change = Change.CHANGED
         statement.updated_at = now
     versions.keep(session, statement, COMMAND_LINE, now)
-    return Imported(file, change, signatories.count(session, statement.id))
+    count = signatories.count(session, statement.id)
+    if change != Change.UNCHANGED:
+        details: dict[str, object] = {"language": file.lang, "file": file.path.name}
+        if names_changed:
+            details["names"] = count
+        if before not in (None, statement.standing):
+            details |= {"was": before, "is": statement.standing}
+        action = "imported" if change == Change.NEW else "changed"
+        _note(session, statement, action, now, details)
+    return Imported(file, change, count)
+
+
+def _made_public(statement: Statement, file: StatementFile) -> str:
+    """What an import does to a statement that editors hold back; "" where it does no such thing."""
+    result = "withdrawn" if file.withdrawn_on else "published"
+    if statement.standing == Standing.DRAFT:
+        return f"“{file.slug}” was a draft in the console; it is {result} now"
+    if statement.standing == Standing.GATHERING:
+        return f"“{file.slug}” was gathering endorsements in the console; it is {result} now"
+    if statement.standing == Standing.WITHDRAWN and file.withdrawn_on is None:
+        return f"“{file.slug}” was withdrawn; it is published again now"
+    return ""
+
+
+def _note(
+    session: Session,
+    statement: Statement,
+    action: str,
+    now: datetime,
+    details: Mapping[str, object],
+) -> None:
+    about = audit.Subject("statement", statement.id, statement.title)
+    audit.record(session, COMMAND_LINE, action, about, now, **details)
+
+
+_OF_A_TRANSLATION = {
+    Change.NEW: "translated",
+    Change.CHANGED: "changed",
+    Change.TAKEN_BACK: "removed a translation of",
+}
 
 
 def _save_translation(session: Session, file: TranslationFile, now: datetime) -> Imported:
@@ -441,6 +497,9 @@ def _save_translation(session: Session, file: TranslationFile, now: datetime) ->
     if statement.lang == file.lang and file.withdrawn_on is None:
         raise BadFile(file.path, 1, f"“{file.lang}” is the statement's own language")
     change = _change_translation(session, statement, file, now)
+    if change != Change.UNCHANGED:
+        details = {"language": file.lang, "file": file.path.name}
+        _note(session, statement, _OF_A_TRANSLATION[change], now, details)
     return Imported(file, change, signatories.count(session, statement.id))
 
 

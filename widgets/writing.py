@@ -140,6 +140,7 @@ def begin(
     if checks.problems:
         raise BadWords(checks.problems)
     made = Statement(
+        id=statements.unused_id(session),
         slug=_free_slug(session, title, today),
         lang=lang,
         title=title,
@@ -153,6 +154,18 @@ def begin(
     session.add(made)
     versions.keep(session, made, actor, now)
     audit.record(session, actor, "began", subject(made), now)
+    return made
+
+
+def begin_with(
+    session: Session, typed: Mapping[str, str], today: date, actor: Actor, now: datetime
+) -> Statement:
+    """A draft with a text, as of `IN_EACH_LANGUAGE`. Raises BadWords."""
+    made = begin(session, typed, today, actor, now)
+    written_so_far = written(session, held(session, made.id))
+    words = {name: typed.get(name, "") for name in IN_EACH_LANGUAGE}
+    base = base_of(session, made)
+    save(session, made.id, {**written_so_far, **words}, base, actor, now)
     return made
 
 

@@ -404,6 +404,27 @@ def test_megabytes_are_kept_too(anna: EditorAtWork) -> None:
     assert page.form_with("Send it now").fields["name"] == long
 
 
+def test_a_form_is_kept_where_the_browser_has_deleted_our_cookie(anna: EditorAtWork) -> None:
+    form = anna.open("/admin/editors").form_with("Add")
+    fresh = anna.client.application.test_client()
+    browser = Reader(fresh, headers={"Sec-Fetch-Site": "same-origin"})
+
+    page = browser.post("/admin/editors", {**form.fields, "name": "Žofia"})
+    assert page.status == 401
+    page = browser.press(page, address=anna.address)
+    page = browser.press(page, code=anna.code())
+
+    assert page.form_with("Send it now").fields["name"] == "Žofia"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_what_another_sites_page_posts_is_not_kept(app: Flask, site: str) -> None:
+    browser = Reader(app.test_client(), headers={"Sec-Fetch-Site": site})
+    answer = browser.post("/admin/editors", {"address": "mallory@example.org"})
+
+    assert (answer.status, "mallory" in answer.html) == (303, False)
+
+
 def test_what_another_site_posts_is_not_kept(app: Flask) -> None:
     answer = Reader(app.test_client()).post("/admin/editors", {"address": "mallory@example.org"})
 

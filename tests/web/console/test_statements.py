@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from tests.actors import Page, Reader
 from tests.samples import publish, statement_file, translation_file
 from tests.web.console.conftest import EditorAtWork
+from widgets import previews
 from widgets.models import Preview, Standing, Statement
 from widgets.service import Service
 
@@ -295,6 +296,98 @@ def test_old_previews_are_deleted_by_the_next(anna: EditorAtWork, service: Servi
 
     with service.database.reading() as session:
         assert len(session.scalars(select(Preview)).all()) == 1
+
+
+def test_of_many_previews_the_oldest_go(
+    anna: EditorAtWork, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "MOST_KEPT", 3)
+    page = begun(anna)
+    first = show(anna, page)
+    assert len({first.path, *(show(anna, page).path for _ in range(3))}) == 4
+
+    with service.database.reading() as session:
+        assert len(session.scalars(select(Preview)).all()) == 3
+    assert anna.open(first.path).status == 410
+
+
+def test_a_draft_is_deleted_after_a_page_that_says_what_goes(anna: EditorAtWork) -> None:
+    assert 'href="/admin/statements/1/delete"' in begun(anna).html
+    page = anna.open("/admin/statements/1/delete")
+    assert "Its text in English" in page.text
+    assert "1 version" in page.text
+
+    page = anna.fill(page, "Delete it for good")
+
+    assert page.path == "/admin/statements"
+    assert "The draft “Reopen the reading room” is deleted." in page.text
+    assert "No statement yet" in page.text
+    assert anna.open("/admin/statements/1").status == 404
+    assert "deleted statement Reopen the reading room" in anna.open("/admin/audit").text
+
+
+def test_a_draft_that_was_changed_meanwhile_is_shown_again_and_not_deleted(
+    anna: EditorAtWork,
+) -> None:
+    draft = begun(anna)
+    page = anna.open(f"{draft.path}/delete")
+    anna.fill(draft, "Save", body="More.")
+
+    page = anna.fill(page, "Delete it for good")
+
+    assert page.status == 409
+    assert "Nothing was deleted." in page.text
+    assert "2 versions" in page.text
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_what_was_written_for_a_draft_that_was_deleted_meanwhile_is_not_lost(
+    anna: EditorAtWork, lang: str
+) -> None:
+    page = begun(anna)
+    if lang == "fr":
+        page = anna.open("/admin/statements/1/text/fr")
+    anna.fill(anna.open("/admin/statements/1/delete"), "Delete it for good")
+
+    gone = anna.fill(page, "Save", title="Hello", body="Precious\n\n</textarea>", topics="A, B")
+    assert gone.status == 410
+    assert "This statement was deleted while you were writing" in gone.text
+    refused = anna.fill(gone, "Begin a new draft with it", title=" ")
+    assert (refused.status, "The headline is missing." in refused.text) == (422, True)
+    made = anna.fill(refused, "Begin a new draft with it", title="Hello again")
+
+    fields = made.form_with("Save").fields
+    assert made.path == "/admin/statements/2"
+    assert [fields[name] for name in ("title", "body", "topics", "lang")] == [
+        "Hello again",
+        "Precious\n\n</textarea>",
+        "A, B",
+        lang,
+    ]
+
+
+def test_what_is_public_says_why_it_is_not_deleted(anna: EditorAtWork, tmp_path: Path) -> None:
+    publish(anna.service, statement_file(tmp_path))
+
+    assert "Delete this draft" not in anna.open("/admin/statements/1").text
+    page = anna.open("/admin/statements/1/delete")
+    assert "It can’t be deleted. It is public, or was." in page.text
+    assert not [form for form in page.forms if "Delete it for good" in form.buttons]
+
+
+@pytest.mark.parametrize("path", ["", "/versions", "/versions/{}", "/publish", "/endorsements"])
+def test_a_number_that_no_table_can_have_is_not_there(anna: EditorAtWork, path: str) -> None:
+    begun(anna)
+    number = 99999999999999999999
+    whole = f"/admin/statements/{1 if '{' in path else number}{path.format(number)}"
+    assert anna.open(whole).status == 404
+
+
+def test_a_state_without_statements_says_so(anna: EditorAtWork) -> None:
+    begun(anna)
+    page = anna.open("/admin/statements?standing=withdrawn")
+    assert "No statement is in this state now." in page.text
+    assert "all of these words" not in page.text
 
 
 def test_statements_are_searched_and_filtered(anna: EditorAtWork, tmp_path: Path) -> None:

@@ -176,6 +176,11 @@ def _was_signed_in() -> bool:
     return "token" in session
 
 
+def _is_from_our_page() -> bool:
+    """As the browser says, which no page can change (Fetch Metadata); many say nothing."""
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
 def _allow(whole: int, text: int) -> None:
     """How large a POST may be, in bytes: with files, and what is typed."""
     request.max_content_length = whole
@@ -183,8 +188,9 @@ def _allow(whole: int, text: int) -> None:
 
 
 def _to_sign_in() -> AnyResponse:
-    """What somebody sends who was signed in is kept. Another site's POST has no cookie of ours."""
-    if request.method == "POST" and _was_signed_in():
+    """What somebody sends who was signed in is kept, also where the cookie was deleted meanwhile.
+    Another site's POST has no cookie of ours, and browsers say where it comes from."""
+    if request.method == "POST" and (_was_signed_in() or _is_from_our_page()):
         page = render_template("console/sign_in.html", kept=keep_form(), typed="")
         return make_response(page, 401)
     if request.method == "POST":

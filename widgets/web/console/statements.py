@@ -9,9 +9,11 @@ from babel import Locale
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import languages, previews, text, versions, writing
+from widgets import drafts, images, languages, previews, text, versions, writing
 from widgets.audit import Actor
+from widgets.drafts import CannotBeDeleted
 from widgets.models import Editor, Standing, Statement, Translation
+from widgets.statements import NoSuchStatement
 from widgets.web import service
 from widgets.web.console.asked import page_number, search
 from widgets.web.console.door import Screen, noted
@@ -68,6 +70,26 @@ def _new(typed: Mapping[str, str], problems: Mapping[str, str], status: int = 20
     return make_response(html, status)
 
 
+@screen.post("/anew")
+def begin_anew(editor: Editor) -> AnyResponse:
+    """A draft of what was written for one that was deleted meanwhile."""
+    typed, now = _typed(), datetime.now(UTC)
+    try:
+        with service().database.writing() as session:
+            made = writing.begin_with(session, typed, now.date(), Actor.of(editor), now)
+    except BadWords as error:
+        return _gone(typed, error.problems, 422)
+    return noted("It is a draft of its own now.", _text_path(made.id))
+
+
+def _gone(
+    typed: Mapping[str, str], problems: Mapping[str, str] | None = None, status: int = 410
+) -> Response:
+    """What somebody wrote while somebody else deleted the statement, so that it isn't lost."""
+    html = render_template("console/statement_gone.html", typed=typed, problems=problems or {})
+    return make_response(html, status)
+
+
 @screen.get("/<int:number>")
 def edit(editor: Editor, number: int) -> Response:
     return _page(number, None)
@@ -81,6 +103,8 @@ def save(editor: Editor, number: int) -> AnyResponse:
             changed = writing.save(
                 session, number, typed, base, Actor.of(editor), datetime.now(UTC)
             )
+    except NoSuchStatement:
+        return _gone(typed)
     except BadWords as error:
         return _page(number, None, typed, base, problems=error.problems, status=422)
     except Overtaken as error:
@@ -123,13 +147,15 @@ def edit_translation(editor: Editor, number: int, lang: str) -> AnyResponse:
 @screen.post("/<int:number>/text/<lang>")
 def save_translation(editor: Editor, number: int, lang: str) -> AnyResponse:
     typed, base = _typed(), _base()
-    with service().database.reading() as session:
-        lang = _translated(writing.get(session, number), lang)
     try:
+        with service().database.reading() as session:
+            lang = _translated(writing.get(session, number), lang)
         with service().database.writing() as session:
             changed = writing.save_translation(
                 session, number, lang, typed, base, Actor.of(editor), datetime.now(UTC)
             )
+    except NoSuchStatement:
+        return _gone({**typed, "lang": lang})
     except BadWords as error:
         return _page(number, lang, typed, base, problems=error.problems, status=422)
     except Overtaken as error:
@@ -145,6 +171,41 @@ def remove_translation(editor: Editor, number: int, lang: str) -> AnyResponse:
         "The translation is removed. Its versions are kept: you can bring it back here.",
         url_for("statements.history", number=number, lang=lang),
     )
+
+
+@screen.get("/<int:number>/delete")
+def to_delete(editor: Editor, number: int) -> Response:
+    """What goes with a draft."""
+    return _to_delete(number)
+
+
+@screen.post("/<int:number>/delete")
+def delete(editor: Editor, number: int) -> AnyResponse:
+    seen = request.form.get("seen", "")
+    try:
+        with service().database.writing() as session:
+            title = writing.get(session, number).title
+            unused = drafts.delete(session, number, seen, Actor.of(editor), datetime.now(UTC))
+    except CannotBeDeleted:
+        return _to_delete(number, status=422)
+    except drafts.Overtaken:
+        return _to_delete(number, overtaken=True, status=409)
+    for digest in unused:
+        images.remove(service().settings.instance_path, digest)
+    return noted(f"The draft “{title}” is deleted.", url_for("statements.index"))
+
+
+def _to_delete(number: int, *, overtaken: bool = False, status: int = 200) -> Response:
+    with service().database.reading() as session:
+        statement = writing.get(session, number)
+        html = render_template(
+            "console/statement_delete.html",
+            statement=statement,
+            hindrance=drafts.hindrance(session, statement),
+            loss=drafts.loss(session, statement),
+            overtaken=overtaken,
+        )
+    return make_response(html, status)
 
 
 @screen.post("/<int:number>/preview")
@@ -163,6 +224,7 @@ def history(editor: Editor, number: int) -> Response:
     with service().database.reading() as session:
         statement = writing.get(session, number)
         kept = versions.languages(session, number)
+        kept.sort(key=lambda one: one != statement.lang)  # the original's first, as elsewhere
         lang = request.args.get("lang", "")
         lang = lang if lang in kept else statement.lang
         page = versions.listed(session, number, lang, page_number())

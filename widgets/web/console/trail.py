@@ -15,10 +15,18 @@ screen = Screen("trail", __name__, url_prefix="/admin/audit")
 def index(editor: Editor) -> Response:
     kind = request.args.get("kind", "")[:24]
     subject = request.args.get("subject", "")[:80]
+    by = request.args.get("by", "")[:300]
     with service().database.reading() as session:
-        page = audit.entries(session, kind=kind, subject=subject, number=page_number())
+        page = audit.entries(session, kind=kind, subject=subject, actor=by, number=page_number())
         choices = [("", "everything"), *((one, one) for one in audit.kinds(session))]
+        actors = [("", "everybody"), *((one, one) for one in audit.actors(session))]
     html = render_template(
-        "console/audit.html", page=page, choices=choices, kind=kind, subject=subject
+        "console/audit.html",
+        page=page,
+        choices=choices,
+        actors=actors,
+        kind=kind,
+        subject=subject,
+        by=by,
     )
     return make_response(html)
