@@ -1,5 +1,6 @@
 """Signing in and out, and what happens at the door of the console."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -410,6 +411,45 @@ def test_what_another_site_posts_is_not_kept(app: Flask) -> None:
     assert answer.status == 303
     assert answer.headers["Location"] == "/admin/sign-in"
     assert "mallory" not in answer.html
+
+
+FORGED = json.dumps(
+    ["/admin/editors", [["address", "mallory@example.org"], ["role", "administrator"]], []]
+)
+
+
+@pytest.mark.parametrize("mark", ["", "0" * 64])
+def test_a_form_that_somebody_else_made_up_is_not_carried_along(
+    anna: EditorAtWork, app: Flask, mark: str
+) -> None:
+    for browser in (Reader(app.test_client()), anna):
+        for path in ("/admin/sign-in", "/admin/sign-in/inbox", "/admin/second-factor"):
+            assert "mallory" not in browser.post(path, {"kept": mark + FORGED}).html
+
+
+def test_a_form_that_was_kept_in_one_browser_is_not_carried_along_in_another(
+    anna: EditorAtWork, new_editor: New
+) -> None:
+    form = anna.open("/admin/editors").form_with("Add")
+    age(anna.service, timedelta(hours=13))
+    page = anna.post("/admin/editors", {**form.fields, "address": "mallory@example.org"})
+
+    ben = new_editor("ben@example.org")
+    asked = ben.open("/admin/sign-in").form
+    answer = ben.post("/admin/sign-in", {**asked.fields, "kept": page.form.fields["kept"]})
+    assert "mallory" not in answer.html
+
+
+@pytest.mark.parametrize("path", ["/admin/sign-in", "/admin/second-factor", "/admin/editors"])
+def test_what_another_sites_page_posts_changes_nothing_of_the_session(
+    anna: EditorAtWork, path: str
+) -> None:
+    """The cookie does not come along, and an answer with a new one would sign the editor out."""
+    stranger = {"Sec-Fetch-Site": "cross-site"}
+    answer = anna.client.application.test_client().post(path, headers=stranger)
+
+    assert answer.status_code == 303
+    assert "Set-Cookie" not in answer.headers
 
 
 def test_pages_outside_the_console_know_nothing_of_an_editors_session(
