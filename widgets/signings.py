@@ -44,7 +44,7 @@ from widgets.text import clean, fold, has_substance, is_country
 
 LONGEST_NAME = 120  # characters; with the affiliation it fits into signatories.LONGEST_NAME
 LONGEST_AFFILIATION = 170
-AT_ONCE = 500  # names that are moved in one transaction
+AT_ONCE = 100  # names that are moved in one transaction: readers who sign wait for its end
 IN_SIGHT = (Opening.OPEN, Opening.MODERATED)  # the public may sign
 EXPORTED = ("name", "affiliation", "country", "address", "shown", "state", "site", "language",
             "asked_at", "confirmed_at")  # fmt: skip

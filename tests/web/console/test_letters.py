@@ -130,6 +130,18 @@ def test_all_that_match_a_search_are_refused_and_can_be_listed_again(
     assert tally(anna.service, number) == Tally(people=2)
 
 
+def test_a_search_of_megabytes_is_cut(
+    anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
+) -> None:
+    """It stands in the address that is led to, and addresses have an end."""
+    wait("Ada Li")
+    fields = anna.open(letter(number)).form_with("List").fields
+    answer = anna.post(letter(number), {**fields, "act": "list", "whom": "all", "q": "a" * 300_000})
+
+    assert answer.status == 303
+    assert len(answer.headers["Location"]) < 1000
+
+
 def test_many_are_a_job_that_takes_only_who_was_there(
     anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
 ) -> None:
