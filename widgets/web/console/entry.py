@@ -34,8 +34,11 @@ NO_COOKIE = (
     "https, or on this very machine at http://127.0.0.1 or http://localhost."
 )
 TOO_OFTEN = "Many tries came from your connection just now. Please try again in a minute."
-WRONG = "That is not the code in our mail. Please look again: it has eight digits."
-OVER = "This code can’t be used any more. Ask for a new mail."
+# One sentence for both, or five wrong codes would tell whose address is an editor's.
+WRONG_OR_OVER = (
+    "That is not the code in our newest mail, or it can’t be used any more. It has eight digits, "
+    "works for fifteen minutes, and can be tried five times. If in doubt, ask for a new mail."
+)
 OVER_LINK = "This link can’t be used any more: it works once, and for fifteen minutes."
 ELSEWHERE = (
     "This link was asked for in another browser, and works only there. "
@@ -96,7 +99,7 @@ def enter_code() -> AnyResponse:
     except ValueError:
         return redirect(url_for("entry.sign_in"), 303)
     with service().database.writing() as database:
-        entry, opened = editors.sign_in_with_code(
+        _, opened = editors.sign_in_with_code(
             database,
             service().links,
             asked,
@@ -107,7 +110,7 @@ def enter_code() -> AnyResponse:
         )
     if opened:
         return _let_in(opened)
-    return _asks_code(WRONG if entry is Entry.WRONG else OVER, typed, 422)
+    return _asks_code(WRONG_OR_OVER, typed, 422)
 
 
 @screen.get("/sign-in/<token>", is_open=True)
