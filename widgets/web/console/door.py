@@ -6,6 +6,7 @@ another site's page posts is: else an editor could be led to send what somebody 
 """
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,13 +75,13 @@ class Kept:
     def dumped(self) -> str:
         """With a mark that only this browser's next requests can show."""
         form = json.dumps([self.path, self.fields, self.lost], ensure_ascii=False)
-        return service().links.mark_of_kept(_browser(), form) + form
+        return service().links.mark_of_kept(browser_secret(), form) + form
 
     @classmethod
     def loaded(cls, dumped: str) -> "Kept | None":
         """What `dumped` wrote for this browser; None for anything else."""
         mark, form = dumped[:MARK], dumped[MARK:]
-        if not form or not service().links.is_mark_of_kept(_browser(), form, mark):
+        if not form or not service().links.is_mark_of_kept(browser_secret(), form, mark):
             return None
         try:
             path, fields, lost = json.loads(form)
@@ -134,9 +135,13 @@ def keep_form() -> Kept:
     )
 
 
-def _browser() -> str:
-    """The secret of this browser; it has one since somebody signed in there."""
-    return str(session.get("browser", ""))
+def browser_secret() -> str:
+    """The secret of this browser, by which the link in a mail and a form that is carried along know
+    it. It stays when the session ends."""
+    if "browser" not in session:
+        session["browser"] = uuid.uuid4().hex + uuid.uuid4().hex
+    session.permanent = True
+    return str(session["browser"])
 
 
 def sent_again(kept: Kept) -> Response:

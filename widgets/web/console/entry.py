@@ -18,6 +18,7 @@ from widgets.web import service
 from widgets.web.console.door import (
     Kept,
     Screen,
+    browser_secret,
     csrf_holds,
     current_session,
     is_of_console,
@@ -69,7 +70,7 @@ def ask() -> AnyResponse:
     if not client_limit().allows(request.remote_addr):
         return _asks_address(TOO_OFTEN, typed, 429)
     with service().database.writing() as database:
-        asked = editors.ask_to_sign_in(database, address, _browser(), datetime.now(UTC))
+        asked = editors.ask_to_sign_in(database, address, browser_secret(), datetime.now(UTC))
     session["asked"] = str(asked)
     if kept := _kept():
         return _asks_code(kept=kept)
@@ -103,7 +104,7 @@ def enter_code() -> AnyResponse:
             database,
             service().links,
             asked,
-            _browser(),
+            browser_secret(),
             typed,
             request.headers.get("User-Agent", ""),
             datetime.now(UTC),
@@ -123,7 +124,7 @@ def link(token: str) -> AnyResponse:
     except (BadLink, ExpiredLink):
         return _asks_address(OVER_LINK, "", 410)
     with service().database.reading() as database:
-        entry = editors.link_stands(database, asked, _browser(), datetime.now(UTC))
+        entry = editors.link_stands(database, asked, browser_secret(), datetime.now(UTC))
     if entry is Entry.IN:
         return make_response(render_template("console/link.html", token=token))
     return _asks_address(ELSEWHERE if entry is Entry.ELSEWHERE else OVER_LINK, "", 410)
@@ -141,7 +142,7 @@ def press(token: str) -> AnyResponse:
         entry, opened = editors.sign_in(
             database,
             asked,
-            _browser(),
+            browser_secret(),
             request.headers.get("User-Agent", ""),
             datetime.now(UTC),
         )
@@ -183,7 +184,7 @@ def sign_out(editor: Editor) -> AnyResponse:
     if opened:
         with service().database.writing() as database:
             editors.end(database, editor.id, opened.id, datetime.now(UTC))
-    browser = _browser()
+    browser = browser_secret()
     session.clear()
     session["browser"] = browser  # where they have signed in before, they may ask more often
     session["token"] = ""  # none, but there was one: what an open tab still sends is kept
@@ -249,16 +250,8 @@ def take_away(editor: Editor) -> AnyResponse:
     return noted("The second factor is taken away.", url_for("entry.account"))
 
 
-def _browser() -> str:
-    """The secret of this browser, by which the link in the mail knows it."""
-    if "browser" not in session:
-        session["browser"] = uuid.uuid4().hex + uuid.uuid4().hex
-    session.permanent = True
-    return str(session["browser"])
-
-
 def _let_in(opened: Opened) -> AnyResponse:
-    where, browser = _next(), _browser()
+    where, browser = _next(), browser_secret()
     session.clear()  # a session that was planted here before gains nothing
     session.permanent = True
     session["browser"] = browser
