@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from widgets import editors, endorsing, inviting, letters, names_by_hand, signatories, work
 from widgets.addresses import parse
@@ -574,6 +574,32 @@ def test_a_contact_who_was_removed_has_no_say_and_what_stood_stays(network: Netw
         endorsing.answer(session, invitation, Said.WITHDRAW, NOW)
     assert network.names() == ["Lamp Keepers"]
     assert network.row("Lamp Keepers").note == "Maria, 2 Mar 2026, 12:00 UTC"
+
+
+def test_the_address_of_a_contact_without_a_name_goes_nowhere_else(network: Network) -> None:
+    """Not into a name's note, the audit or what a job tells: it has to go when it is erased."""
+    asked(network, "Maria")
+    key = network.service.hasher.address(parse("maria@lamp-keepers.org"))
+    with network.service.database.writing() as session:
+        session.execute(update(Contact).values(name=""))
+        invitation = session.scalars(select(Invitation.id)).one()
+        endorsing.answer(session, invitation, Said.ENDORSE, NOW)
+        session.add(Suppression(key=key, reason="asked", created_at=NOW))
+    row = network.row("Lamp Keepers")
+    with network.service.database.writing() as session:
+        names_by_hand.remove(session, network.editor, network.statement, row.id, NOW)
+        session.execute(delete(Invitation))
+    job = network.invite()
+    network.work_off()
+
+    assert row.note
+    assert "a contact" in row.note
+    assert network.outcome(job).outcome["lines"] == [
+        "A contact (Lamp Keepers) never wants mail from us, so none is sent."
+    ]
+    with network.service.database.reading() as session:
+        told = [(one.actor, one.title, one.details) for one in session.scalars(select(AuditEntry))]
+    assert "@lamp-keepers.org" not in str(told)
 
 
 def test_two_contacts_who_press_at_the_same_moment_make_one_name(network: Network) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from widgets import editors, jobs, work
+from widgets import audit, editors, jobs, work
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
@@ -99,7 +100,7 @@ def test_a_stopped_job_does_no_further_step(
     made = start(service, editor)
     held = jobs.claim(service.database, "here:1", NOW)
     with service.database.writing() as session:
-        assert jobs.stop(session, made, NOW)
+        assert jobs.stop(session, made, COMMAND_LINE, NOW)
     assert held
 
     with pytest.raises(Stopped), service.database.writing() as session:
@@ -132,13 +133,65 @@ def test_a_job_that_fails_says_why_and_no_more(
     assert (failed.state, failed.error) == (JobState.FAILED, told)
 
 
+def told_of(service: Service) -> list[tuple[str, str, str, dict[str, int]]]:
+    with service.database.reading() as session:
+        found = audit.entries(session, kind="job").items
+        return [(one.actor, one.action, one.title, one.details) for one in found]
+
+
+def test_the_audit_tells_how_far_a_job_came_that_was_stopped(
+    service: Service, editor: Editor, steps: list[int]
+) -> None:
+    made = start(service, editor)
+    held = jobs.claim(service.database, "here:1", NOW)
+    assert held
+    with service.database.writing() as session:
+        held.advance(session, 3, 10, NOW)
+    for _ in range(2):
+        with service.database.writing() as session:
+            jobs.stop(session, made, COMMAND_LINE, NOW)
+
+    assert told_of(service) == [("the command line", "stopped", "count", {"done": 3})]
+
+
+def test_the_audit_tells_how_far_a_job_came_that_failed(
+    service: Service, editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(service: Service, task: Task) -> Outcome:
+        with service.database.writing() as session:
+            task.advance(session, 3, 10, NOW)
+        raise CannotBeDone("The statement is withdrawn.")
+
+    monkeypatch.setitem(work.KINDS, "count", fail)
+    start(service, editor)
+    work.do_one(service, "here:1", lambda: NOW)
+
+    assert told_of(service) == [(editor.name, "could not finish", "count", {"done": 3})]
+
+
+def test_a_job_that_the_database_failed_is_taken_up_again(
+    service: Service, editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(service: Service, task: Task) -> Outcome:
+        raise OperationalError("", None, Exception("deadlock detected"))
+
+    monkeypatch.setitem(work.KINDS, "count", fail)
+    made = start(service, editor)
+    with pytest.raises(OperationalError):
+        work.do_one(service, "here:1", lambda: NOW)
+
+    assert job(service, made).state == JobState.WAITING
+    later = NOW + jobs.LEASE + timedelta(seconds=1)
+    assert jobs.claim(service.database, "there:1", later)
+
+
 def test_jobs_are_forgotten_a_month_after_they_ended(
     service: Service, editor: Editor, steps: list[int]
 ) -> None:
     made = start(service, editor)
     waiting = start(service, editor)
     with service.database.writing() as session:
-        jobs.stop(session, made, NOW)
+        jobs.stop(session, made, COMMAND_LINE, NOW)
         jobs.forget(session, NOW + timedelta(days=31))
         assert jobs.get(session, made) is None
         assert jobs.get(session, waiting) is not None

@@ -4,10 +4,12 @@ import csv
 import io
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import event, func, select
@@ -530,3 +532,17 @@ def test_names_of_the_list_are_as_the_table_of_names_takes_them() -> None:
     longest = Signer("A" * 120, "B" * 170, "NO", shows_name=True)
     assert len(longest.line) <= signatories.LONGEST_NAME
     assert Name(longest.line, "NO").name == longest.line
+
+
+def test_many_who_confirm_at_the_same_moment_all_stand_there(desk: Desk) -> None:
+    people = [desk.sign(f"p{n}@example{n}.org", replace(ADA, name=f"P {n}")) for n in range(8)]
+    barrier = Barrier(len(people))
+
+    def confirm(made: uuid.UUID) -> Answer:
+        barrier.wait()
+        return desk.confirm(made)
+
+    with ThreadPoolExecutor(len(people)) as threads:
+        assert set(threads.map(confirm, people)) == {Answer.DONE}
+    assert desk.tally() == Tally(organisations=1, people=8)
+    assert len(desk.names()) == 9

@@ -107,6 +107,15 @@ def test_two_texts_of_a_megabyte_are_compared_in_a_moment() -> None:
     assert time.monotonic() - begun < 10
 
 
+def test_the_same_few_words_again_and_again_are_compared_quickly_too() -> None:
+    begun = time.monotonic()
+    compared("a b a b " * 500, "b b a a " * 500)
+    pages = ["\n".join(f"{page}\n" + start * 300 for page in range(20)) for start in ("a b ", "b ")]
+    compared(*pages)
+
+    assert time.monotonic() - begun < 10
+
+
 def test_changes_are_told_field_by_field_in_words() -> None:
     old = {"title": "One", "countries": ["NO"], "topics": [], "published_on": "2026-03-01"}
     new = {"title": "Two", "countries": ["NO", "KE"], "topics": ["Water"],

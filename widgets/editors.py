@@ -240,6 +240,13 @@ def end_all(session: Session, editor_id: int, now: datetime, *, but: int | None 
     )
 
 
+def end_for(session: Session, editor_id: int, actor: Actor, now: datetime) -> None:
+    """The same by somebody else, which is written down. Raises NoSuchEditor."""
+    editor = get(session, editor_id)
+    end_all(session, editor.id, now)
+    audit.record(session, actor, "ended the sessions of", _subject(editor), now)
+
+
 def needs_second_factor(opened: EditorSession) -> bool:
     return opened.editor.totp_secret is not None and opened.verified_at is None
 
@@ -280,7 +287,10 @@ def take_away_second_factor(session: Session, editor_id: int, actor: Actor, now:
 def verify(session: Session, opened_id: int, typed: str, now: datetime) -> bool:
     """Takes a code of the second factor, each only once. A wrong one counts as a try of the
     session; after TRIES of them it ends."""
-    opened = session.get_one(EditorSession, opened_id)
+    # held first: of many codes that are tried at the same time, each must count
+    opened = session.get_one(EditorSession, opened_id, with_for_update=True)
+    if opened.ended_at is not None:
+        return False
     editor = session.get_one(Editor, opened.editor_id, with_for_update=True)
     step = _step_of(editor.totp_secret or "", typed, editor.totp_last_step, now)
     if step is None:

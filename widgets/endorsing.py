@@ -211,8 +211,9 @@ def _changed(session: Session, statement: Statement) -> None:
 
 
 def _note(invitation: Invitation, now: datetime) -> str:
-    """How it is known, also when the contact is no more."""
-    return f"{invitation.contact.name or invitation.contact.address}, {now:%-d %b %Y, %H:%M} UTC"
+    """How it is known, also when the contact is no more: so never by their address, which has to go
+    with them, and which the audit would keep for good."""
+    return f"{invitation.contact.name or 'a contact'}, {now:%-d %b %Y, %H:%M} UTC"
 
 
 def about(statement: Statement) -> Subject:

@@ -362,7 +362,7 @@ def _checked(words: str) -> str:
 
 
 def _not_written_to(contact: Contact) -> str:
-    who = contact.name or contact.address
+    who = contact.name or "A contact"  # what a job tells is kept when their address is erased
     return f"{who} ({contact.member.name}) never wants mail from us, so none is sent."
 
 

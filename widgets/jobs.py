@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from widgets.audit import Actor
+from widgets import audit
+from widgets.audit import Actor, Subject
 from widgets.models import Database, Editor, Job, JobState
 
 LEASE = timedelta(minutes=2)
@@ -116,14 +117,17 @@ def latest(session: Session, most: int = 20) -> Sequence[Job]:
     return session.scalars(query.limit(most)).all()
 
 
-def stop(session: Session, job_id: uuid.UUID, now: datetime) -> bool:
-    """Stops a job after the step that is under way. What is done stays done."""
+def stop(session: Session, job_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
+    """Stops a job after the step that is under way. What is done stays done, and the audit tells
+    how much that was."""
     stopped = session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.WAITING)
         .values(state=JobState.STOPPED, finished_at=now, data=None)
-        .returning(Job.id)
+        .returning(Job)
     )
+    if stopped is not None:
+        _tell(session, actor, "stopped", stopped.id, stopped.kind, stopped.done, now)
     return stopped is not None
 
 
@@ -163,7 +167,8 @@ def finish(session: Session, task: Task, outcome: Outcome, now: datetime) -> Non
 
 
 def fail(session: Session, task: Task, reason: str, now: datetime) -> None:
-    _settle(session, task, state=JobState.FAILED, error=reason[:2000], finished_at=now)
+    if _settle(session, task, state=JobState.FAILED, error=reason[:2000], finished_at=now):
+        _tell(session, task.actor, "could not finish", task.id, task.kind, task.done, now)
 
 
 def forget(session: Session, now: datetime) -> None:
@@ -172,9 +177,18 @@ def forget(session: Session, now: datetime) -> None:
         session.delete(old)
 
 
-def _settle(session: Session, task: Task, **values: Any) -> None:
-    session.execute(
+def _tell(
+    session: Session, actor: Actor, action: str, job: uuid.UUID, kind: str, done: int, now: datetime
+) -> None:
+    """In the audit, which a job that ends halfway may not have told of what it did."""
+    audit.record(session, actor, action, Subject("job", str(job), kind), now, done=done)
+
+
+def _settle(session: Session, task: Task, **values: Any) -> bool:
+    settled = session.scalar(
         update(Job)
         .where(Job.id == task.id, Job.leased_by == task.worker, Job.state == JobState.WAITING)
         .values(leased_by=None, leased_until=None, data=None, **values)
+        .returning(Job.id)
     )
+    return settled is not None

@@ -42,6 +42,7 @@ class Purpose(Enum):
     CODE = "code"
     SIGN_IN = "sign in"
     ENDORSE = "endorse"
+    KEPT = "kept"
     PREVIEW = "preview"
 
 
@@ -60,7 +61,7 @@ class Links:
                 old_to_new, salt=f"undersigned {purpose.value}", **options
             )
             for purpose in Purpose
-            if purpose not in (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE)
+            if purpose not in (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE, Purpose.KEPT)
         }
         self._forms: dict[Purpose, URLSafeSerializer] = {
             purpose: URLSafeSerializer(old_to_new, salt=f"undersigned {purpose.value}", **options)
@@ -182,6 +183,17 @@ class Links:
             hmac.compare_digest(_code(key, asked, SIGN_IN_DIGITS), typed) for key in self._keys
         )
 
+    def mark_of_kept(self, browser: str, form: str) -> str:
+        """For a form that a page carries along until its editor has signed in again: 64 letters.
+        browser: the secret of the one that sent it, which alone may bring it back."""
+        return _mark(self._keys[0], browser, form)
+
+    def is_mark_of_kept(self, browser: str, form: str, mark: str) -> bool:
+        return any(
+            hmac.compare_digest(_mark(key, browser, form).encode(), mark.encode())
+            for key in self._keys
+        )
+
     def _make_form(self, purpose: Purpose, of: str, consent_text: int, hour: int) -> str:
         return str(self._forms[purpose].dumps([of, consent_text, hour]))
 
@@ -215,6 +227,12 @@ def _code(key: str, sign_up: uuid.UUID, digits: int = 6) -> str:
     offset = digest[-1] & 0x0F
     number = int.from_bytes(digest[offset : offset + 4]) & 0x7FFFFFFF
     return f"{number % 10**digits:0{digits}d}"
+
+
+def _mark(key: str, browser: str, form: str) -> str:
+    secret = hashlib.sha256(f"undersigned {Purpose.KEPT.value}\0{key}".encode()).digest()
+    marked = f"{browser}\0{form}".encode(errors="replace")
+    return hmac.new(secret, marked, hashlib.sha256).hexdigest()
 
 
 def _short(value: uuid.UUID) -> str:

@@ -43,9 +43,10 @@ def found(session: Session, statement_id: int, search: str, number: int) -> Page
 
 
 def get(session: Session, statement_id: int, signatory_id: int) -> Signatory:
-    """One of the names under this statement. Raises NoSuchName."""
+    """One of the names under this statement. Raises NoSuchName; also for somebody who signed the
+    open letter, about whom `signings` decides: the audit would keep their name for good here."""
     row = session.get(Signatory, signatory_id)
-    if row is None or row.statement_id != statement_id:
+    if row is None or row.statement_id != statement_id or row.consented == Consented.SIGNED:
         raise NoSuchName
     return row
 

@@ -88,3 +88,8 @@ def seen(session: Session, preview_id: uuid.UUID) -> Seen:
         languages=tuple(dict.fromkeys((*saved.languages, content["lang"]))),
     )
     return Seen(shown, signatories.count(session, statement.id), content["problem"])
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Deletes all whose time is up."""
+    session.execute(delete(Preview).where(Preview.created_at < now - PREVIEW_FOR))

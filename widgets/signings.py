@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
-from widgets import audit, newsletters, outbox, pacing, signatories, tables
+from widgets import audit, endorsing, newsletters, outbox, pacing, signatories, tables
 from widgets.addresses import Address, Hasher
 from widgets.audit import Actor, Subject
 from widgets.jobs import Outcome, Task
@@ -44,7 +44,7 @@ from widgets.text import clean, fold, has_substance, is_country
 
 LONGEST_NAME = 120  # characters; with the affiliation it fits into signatories.LONGEST_NAME
 LONGEST_AFFILIATION = 170
-AT_ONCE = 500  # names that are moved in one transaction
+AT_ONCE = 100  # names that are moved in one transaction: readers who sign wait for its end
 IN_SIGHT = (Opening.OPEN, Opening.MODERATED)  # the public may sign
 EXPORTED = ("name", "affiliation", "country", "address", "shown", "state", "site", "language",
             "asked_at", "confirmed_at")  # fmt: skip
@@ -288,6 +288,7 @@ def _was_asked_to_confirm(session: Session, row: Signing) -> bool:
 def _confirm(session: Session, row: Signing, method: str, now: datetime) -> None:
     """Listed at once where the letter is open and nobody like them has signed; otherwise an editor
     looks first."""
+    endorsing.one_after_another(session, row.statement_id)
     at_once = opening(session, row.statement_id) is Opening.OPEN and not twins(session, [row])
     session.execute(
         delete(Signing).where(  # taken back before; this is what they want now
@@ -620,6 +621,7 @@ def moderate(
     """Moves those who match, AT_ONCE at most, and writes it down; how many. Nobody is moved from a
     state that the act does not start from."""
     sources, target, told = _ACTS[act]
+    endorsing.one_after_another(session, statement.id)
     rows = session.scalars(_in_turn(wanted, sources).limit(AT_ONCE).with_for_update()).all()
     for row in rows:
         _move(session, row, target, now)

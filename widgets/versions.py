@@ -2,11 +2,12 @@
 and compared word by word."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from difflib import SequenceMatcher
-from itertools import groupby
+from difflib import Match, SequenceMatcher
+from itertools import accumulate, groupby
 from typing import Any
 
 from sqlalchemy import func, select
@@ -32,7 +33,7 @@ LABELS = {
     "image": "Picture",
 }
 CONTEXT = 12  # words around a change, where much around it is the same
-MOST_COMPARED = 4_000_000  # pairs of words, or of lines; of more, all is old and all is new
+MOST_COMPARED = 4_000_000  # pairs of equal words that are looked at; then what is left is all new
 EARLIER = Actor("before versions were kept")
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -206,12 +207,13 @@ def compared(old: str, new: str) -> list[Piece]:
     [('same', 'Open '), ('removed', 'the'), ('added', 'every'), ('same', ' gate.')]
     """
     pieces: list[Piece] = []
-    for kind, was, now in _differences(old.splitlines(True), new.splitlines(True)):
+    effort = _Effort(MOST_COMPARED)
+    for kind, was, now in _differences(old.splitlines(True), new.splitlines(True), effort):
         if kind == "same":
             pieces.append(Piece("same", "".join(was)))
             continue
-        words = (_WORDS.findall("".join(lines)) for lines in (was, now))
-        for inner, removed, added in _differences(*words):
+        before, after = (_WORDS.findall("".join(lines)) for lines in (was, now))
+        for inner, removed, added in _differences(before, after, effort):
             if inner == "same":
                 pieces.append(Piece("same", "".join(removed)))
                 continue
@@ -220,8 +222,34 @@ def compared(old: str, new: str) -> list[Piece]:
     return list(_with_little_around(_joined(pieces)))
 
 
+@dataclass
+class _Effort:
+    """What may still be spent on comparing: pairs of equal words."""
+
+    left: int
+
+
+class _Matcher(SequenceMatcher[str]):
+    """It looks at all pairs of equal words for each run that it finds: where the same few words
+    come again and again, a page takes a minute. What can't be paid is different."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str], effort: _Effort) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        many = Counter(new)
+        self._costs = list(accumulate((many[word] + 1 for word in old), initial=0))
+        self._effort = effort
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> Match:
+        self._effort.left -= self._costs[-1 if ahi is None else ahi] - self._costs[alo]
+        if self._effort.left < 0:
+            return Match(alo, blo, 0)
+        return super().find_longest_match(alo, ahi, blo, bhi)
+
+
 def _differences(
-    old: Sequence[str], new: Sequence[str]
+    old: Sequence[str], new: Sequence[str], effort: _Effort
 ) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
     """Runs of what is the same and of what isn't, of two sequences."""
     start = 0
@@ -233,11 +261,8 @@ def _differences(
     if start:
         yield "same", old[:start], new[:start]
     was, now = old[start : len(old) - end], new[start : len(new) - end]
-    if len(was) * len(now) > MOST_COMPARED:
-        yield "different", was, now
-    else:
-        for tag, a, b, c, d in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
-            yield "same" if tag == "equal" else "different", was[a:b], now[c:d]
+    for tag, a, b, c, d in _Matcher(was, now, effort).get_opcodes():
+        yield "same" if tag == "equal" else "different", was[a:b], now[c:d]
     if end:
         yield "same", old[len(old) - end :], new[len(new) - end :]
 

@@ -4,6 +4,9 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
 from widgets import inviting, jobs, member_tables, names_by_hand, signings, subscriber_imports
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
@@ -36,6 +39,8 @@ def do_one(
     except CannotBeDone as error:
         with service.database.writing() as session:
             jobs.fail(session, task, str(error), clock())
+    except (OperationalError, InterfaceError, NoConnection):
+        raise
     except Exception:
         log.exception("job %s (%s) failed", task.id, task.kind)
         with service.database.writing() as session:

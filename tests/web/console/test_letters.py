@@ -1,8 +1,10 @@
 """Editors open a statement to the public, and look at who signs."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,16 @@ from sqlalchemy import select
 from tests.samples import open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
 from widgets import signatories
-from widgets.models import AuditEntry, Job, JobState, Opening, Signing, SigningState, Statement
+from widgets.models import (
+    AuditEntry,
+    Job,
+    JobState,
+    Opening,
+    Signatory,
+    Signing,
+    SigningState,
+    Statement,
+)
 from widgets.service import Service
 from widgets.signatories import Tally
 from widgets.text import fold
@@ -130,6 +141,18 @@ def test_all_that_match_a_search_are_refused_and_can_be_listed_again(
     assert tally(anna.service, number) == Tally(people=2)
 
 
+def test_a_search_of_megabytes_is_cut(
+    anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
+) -> None:
+    """It stands in the address that is led to, and addresses have an end."""
+    wait("Ada Li")
+    fields = anna.open(letter(number)).form_with("List").fields
+    answer = anna.post(letter(number), {**fields, "act": "list", "whom": "all", "q": "a" * 300_000})
+
+    assert answer.status == 303
+    assert len(answer.headers["Location"]) < 1000
+
+
 def test_many_are_a_job_that_takes_only_who_was_there(
     anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
 ) -> None:
@@ -196,3 +219,21 @@ def test_what_is_no_statement_no_act_or_no_name_is_no_page(
     assert anna.fill(page, "List", act="list", signature="x").status == 400
     assert anna.fill(page, "Save", opening="no").status == 400  # who signed would vanish
     assert anna.open(f"{letter(number)}?sort=x&page=99&q=%00").status == 200
+
+
+def test_who_signed_is_not_taken_away_as_an_organisation_is(
+    anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
+) -> None:
+    """Their name would stay in the audit, and an organisation too few would be counted."""
+    wait("Ada Li")
+    anna.fill(anna.open(letter(number)), "List", act="list", whom="all")
+    names = f"/admin/statements/{number}/endorsements/names"
+    with anna.service.database.reading() as session:
+        row = session.scalars(select(Signatory.id)).one()
+    token = anna.open(letter(number)).form_with("Save").fields["csrf_token"]
+    for path in (f"{names}/{row}", f"{names}/{row}/remove"):
+        assert anna.post(path, {"csrf_token": token, "name": "Other"}).status == 404
+
+    (way,) = re.findall(r'href="([^"]*sort=listed[^"]*q=[^"]*)"', anna.open(names).html)
+    assert "Ada Li" in anna.open(unescape(way)).text
+    assert tally(anna.service, number) == Tally(people=1)

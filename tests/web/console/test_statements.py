@@ -286,6 +286,18 @@ def test_a_preview_ends_after_an_hour_kindly(anna: EditorAtWork, service: Servic
         assert over.headers["Cache-Control"] == "no-store"
 
 
+def test_the_last_preview_is_deleted_too_when_its_time_is_up(
+    anna: EditorAtWork, service: Service
+) -> None:
+    show(anna, begun(anna))
+    with service.database.writing() as session:
+        made = session.scalars(select(Preview.created_at)).one()
+        previews.forget(session, made)
+        assert session.scalars(select(Preview)).all()
+        previews.forget(session, made.replace(year=made.year + 1))
+        assert not session.scalars(select(Preview)).all()
+
+
 def test_old_previews_are_deleted_by_the_next(anna: EditorAtWork, service: Service) -> None:
     page = begun(anna)
     show(anna, page)

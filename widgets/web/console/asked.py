@@ -1,5 +1,6 @@
 """What a request to the console asks for, read forgivingly."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from flask import request
@@ -17,9 +18,9 @@ def page_number() -> int:
         return 1
 
 
-def search() -> str:
-    """?q=, cleaned and not too long."""
-    return clean(request.args.get("q", ""))[:200]
+def search(sent: Mapping[str, str] | None = None) -> str:
+    """?q=, or the field of that name of what was sent, cleaned and not too long."""
+    return clean((request.args if sent is None else sent).get("q", "")[:2000])[:200]
 
 
 def page_link(number: int) -> str:

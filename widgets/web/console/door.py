@@ -1,10 +1,12 @@
 """The door of the console: every view of a screen is behind it, and gets the editor who asks.
 
 What a POST brings from somebody who was signed out meanwhile, or from a page that is older than
-their session, is not thrown away: it is carried along, and can be sent again by one button.
+their session, is not thrown away: it is carried along, and can be sent again by one button. What
+another site's page posts is: else an editor could be led to send what somebody else has typed.
 """
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +36,7 @@ from widgets.web.server import wait_longer
 LARGEST_TEXT = 24_000_000  # bytes of what is typed or pasted, as it is sent: far more than is taken
 LARGEST_UPLOAD = 34_000_000  # bytes of a form with a file
 SECONDS_TO_UPLOAD = 600.0
+MARK = 64  # letters before a form that is carried along
 
 
 class Screen(Blueprint):
@@ -70,13 +73,18 @@ class Kept:
     lost: list[str]
 
     def dumped(self) -> str:
-        return json.dumps([self.path, self.fields, self.lost], ensure_ascii=False)
+        """With a mark that only this browser's next requests can show."""
+        form = json.dumps([self.path, self.fields, self.lost], ensure_ascii=False)
+        return service().links.mark_of_kept(browser_secret(), form) + form
 
     @classmethod
     def loaded(cls, dumped: str) -> "Kept | None":
-        """What `dumped` wrote; None for anything else."""
+        """What `dumped` wrote for this browser; None for anything else."""
+        mark, form = dumped[:MARK], dumped[MARK:]
+        if not form or not service().links.is_mark_of_kept(browser_secret(), form, mark):
+            return None
         try:
-            path, fields, lost = json.loads(dumped)
+            path, fields, lost = json.loads(form)
             kept = cls(str(path), [(str(a), str(b)) for a, b in fields], [str(a) for a in lost])
         except (ValueError, TypeError):
             return None
@@ -127,6 +135,15 @@ def keep_form() -> Kept:
     )
 
 
+def browser_secret() -> str:
+    """The secret of this browser, by which the link in a mail and a form that is carried along know
+    it. It stays when the session ends."""
+    if "browser" not in session:
+        session["browser"] = uuid.uuid4().hex + uuid.uuid4().hex
+    session.permanent = True
+    return str(session["browser"])
+
+
 def sent_again(kept: Kept) -> Response:
     """A page with what was typed, and a button that sends it, with a token that holds."""
     return make_response(render_template("console/kept.html", kept=kept))
@@ -142,6 +159,8 @@ def _open_to_all(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def opened(**values: Any) -> Any:
         languages.speak(languages.SOURCE)
+        if _is_foreign_post():
+            return redirect(url_for("entry.sign_in"), 303)
         if _was_signed_in():
             _allow(LARGEST_UPLOAD, LARGEST_TEXT)  # it may carry a form along
         return view(**values)
@@ -153,6 +172,8 @@ def _behind_the_door(view: Callable[..., Any], role: Role) -> Callable[..., Any]
     @wraps(view)
     def admitted(**values: Any) -> Any:
         languages.speak(languages.SOURCE)
+        if _is_foreign_post():
+            return redirect("/admin", 303)
         opened = current_session()
         if _was_signed_in():
             _allow(LARGEST_UPLOAD, LARGEST_TEXT)
@@ -169,6 +190,13 @@ def _behind_the_door(view: Callable[..., Any], role: Role) -> Callable[..., Any]
         return view(opened.editor, **values)
 
     return admitted
+
+
+def _is_foreign_post() -> bool:
+    """Whether a page of another site sent this POST, as far as the browser tells (Fetch Metadata).
+    Our cookie did not come with it, and an answer that set a new one would sign the editor out."""
+    sent_from = request.headers.get("Sec-Fetch-Site", "same-origin")
+    return request.method == "POST" and sent_from not in ("same-origin", "none")
 
 
 def _was_signed_in() -> bool:

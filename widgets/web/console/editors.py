@@ -75,8 +75,12 @@ def remove(editor: Editor, number: int) -> AnyResponse:
 
 @screen.post("/<int:number>/end-sessions", role=Role.ADMINISTRATOR)
 def end_sessions(editor: Editor, number: int) -> AnyResponse:
-    with service().database.writing() as session:
-        editors.end_all(session, number, datetime.now(UTC))
+    now = datetime.now(UTC)
+    try:
+        with service().database.writing() as session:
+            editors.end_for(session, number, Actor.of(editor), now)
+    except NoSuchEditor:
+        abort(404)
     return noted("All their sessions are ended.", url_for("editors.edit", number=number))
 
 

@@ -18,6 +18,7 @@ from widgets.web import service
 from widgets.web.console.door import (
     Kept,
     Screen,
+    browser_secret,
     csrf_holds,
     current_session,
     is_of_console,
@@ -34,8 +35,11 @@ NO_COOKIE = (
     "https, or on this very machine at http://127.0.0.1 or http://localhost."
 )
 TOO_OFTEN = "Many tries came from your connection just now. Please try again in a minute."
-WRONG = "That is not the code in our mail. Please look again: it has eight digits."
-OVER = "This code can’t be used any more. Ask for a new mail."
+# One sentence for both, or five wrong codes would tell whose address is an editor's.
+WRONG_OR_OVER = (
+    "That is not the code in our newest mail, or it can’t be used any more. It has eight digits, "
+    "works for fifteen minutes, and can be tried five times. If in doubt, ask for a new mail."
+)
 OVER_LINK = "This link can’t be used any more: it works once, and for fifteen minutes."
 ELSEWHERE = (
     "This link was asked for in another browser, and works only there. "
@@ -66,7 +70,7 @@ def ask() -> AnyResponse:
     if not client_limit().allows(request.remote_addr):
         return _asks_address(TOO_OFTEN, typed, 429)
     with service().database.writing() as database:
-        asked = editors.ask_to_sign_in(database, address, _browser(), datetime.now(UTC))
+        asked = editors.ask_to_sign_in(database, address, browser_secret(), datetime.now(UTC))
     session["asked"] = str(asked)
     if kept := _kept():
         return _asks_code(kept=kept)
@@ -96,18 +100,18 @@ def enter_code() -> AnyResponse:
     except ValueError:
         return redirect(url_for("entry.sign_in"), 303)
     with service().database.writing() as database:
-        entry, opened = editors.sign_in_with_code(
+        _, opened = editors.sign_in_with_code(
             database,
             service().links,
             asked,
-            _browser(),
+            browser_secret(),
             typed,
             request.headers.get("User-Agent", ""),
             datetime.now(UTC),
         )
     if opened:
         return _let_in(opened)
-    return _asks_code(WRONG if entry is Entry.WRONG else OVER, typed, 422)
+    return _asks_code(WRONG_OR_OVER, typed, 422)
 
 
 @screen.get("/sign-in/<token>", is_open=True)
@@ -120,7 +124,7 @@ def link(token: str) -> AnyResponse:
     except (BadLink, ExpiredLink):
         return _asks_address(OVER_LINK, "", 410)
     with service().database.reading() as database:
-        entry = editors.link_stands(database, asked, _browser(), datetime.now(UTC))
+        entry = editors.link_stands(database, asked, browser_secret(), datetime.now(UTC))
     if entry is Entry.IN:
         return make_response(render_template("console/link.html", token=token))
     return _asks_address(ELSEWHERE if entry is Entry.ELSEWHERE else OVER_LINK, "", 410)
@@ -138,7 +142,7 @@ def press(token: str) -> AnyResponse:
         entry, opened = editors.sign_in(
             database,
             asked,
-            _browser(),
+            browser_secret(),
             request.headers.get("User-Agent", ""),
             datetime.now(UTC),
         )
@@ -180,7 +184,7 @@ def sign_out(editor: Editor) -> AnyResponse:
     if opened:
         with service().database.writing() as database:
             editors.end(database, editor.id, opened.id, datetime.now(UTC))
-    browser = _browser()
+    browser = browser_secret()
     session.clear()
     session["browser"] = browser  # where they have signed in before, they may ask more often
     session["token"] = ""  # none, but there was one: what an open tab still sends is kept
@@ -246,16 +250,8 @@ def take_away(editor: Editor) -> AnyResponse:
     return noted("The second factor is taken away.", url_for("entry.account"))
 
 
-def _browser() -> str:
-    """The secret of this browser, by which the link in the mail knows it."""
-    if "browser" not in session:
-        session["browser"] = uuid.uuid4().hex + uuid.uuid4().hex
-    session.permanent = True
-    return str(session["browser"])
-
-
 def _let_in(opened: Opened) -> AnyResponse:
-    where, browser = _next(), _browser()
+    where, browser = _next(), browser_secret()
     session.clear()  # a session that was planted here before gains nothing
     session.permanent = True
     session["browser"] = browser

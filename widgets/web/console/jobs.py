@@ -7,6 +7,7 @@ from flask import Response, abort, make_response, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from widgets import jobs
+from widgets.audit import Actor
 from widgets.models import Editor, JobState
 from widgets.web import service
 from widgets.web.console.door import Screen, noted
@@ -27,6 +28,6 @@ def progress(editor: Editor, job_id: uuid.UUID) -> Response:
 @screen.post("/<uuid:job_id>/stop")
 def stop(editor: Editor, job_id: uuid.UUID) -> AnyResponse:
     with service().database.writing() as session:
-        stopped = jobs.stop(session, job_id, datetime.now(UTC))
+        stopped = jobs.stop(session, job_id, Actor.of(editor), datetime.now(UTC))
     said = "It is stopped. What was done stays done." if stopped else "It had ended already."
     return noted(said, url_for("jobs.progress", job_id=job_id))

@@ -61,10 +61,10 @@ def moderate(editor: Editor, number: int) -> AnyResponse:
         act = Act(request.form.get("act", ""))
     except ValueError:
         abort(400)
-    sort, searched = _sort(request.form.get("sort", "")), text.clean(request.form.get("q", ""))
+    sort, searched = _sort(request.form.get("sort", "")), search(request.form)
     back = _address(number, sort, searched)
     now = datetime.now(UTC)
-    wanted = signings.matching(number, sort, searched[:200])
+    wanted = signings.matching(number, sort, searched)
     if request.form.get("whom") == "all":
         wanted.append(Signing.confirmed_at <= now)
     elif ticked := _ticked():
@@ -85,9 +85,12 @@ def moderate(editor: Editor, number: int) -> AnyResponse:
 @screen.post("/export", role=Role.ADMINISTRATOR)
 def export(editor: Editor, number: int) -> AnyResponse:
     """With the addresses: for administrators, and written down."""
+    # The table is made before it is written down: a long one would keep readers from signing.
+    with service().database.reading() as session:
+        _found(session, number)
+        table = signings.exported(session, number)
     with service().database.writing() as session:
         statement = _found(session, number)
-        table = signings.exported(session, number)
         subject = Subject("statement", statement.id, statement.title)
         audit.record(session, Actor.of(editor), "exported who signed", subject, datetime.now(UTC))
     response = Response("\ufeff" + table, content_type="text/csv; charset=utf-8")
