@@ -615,6 +615,57 @@ def together(network: Network, contacts: Sequence[str]) -> None:
     assert faults == []
 
 
+# the file's names, once more
+
+
+def import_names(network: Network, *names: Name) -> bool:
+    with network.service.database.writing() as session:
+        return signatories.replace(session, network.statement, names)
+
+
+def test_names_by_link_and_by_hand_outlive_another_import_of_the_file(network: Network) -> None:
+    asked(network, "Maria", country="NO")
+    import_names(network, Name("Quay"), Name("Ink"))
+    network.say("Maria", Said.ENDORSE)
+    with network.service.database.writing() as session:
+        names_by_hand.add(session, network.editor, network.statement, Name("Paper"), "by mail", NOW)
+    changed = import_names(network, Name("Ink"), Name("Wharf"))
+
+    assert changed
+    assert network.names() == ["Ink", "Wharf", "Lamp Keepers", "Paper"]
+    assert network.row("Lamp Keepers").member_slug == "lamp-keepers"
+    assert network.row("Paper").note == "by mail"
+    assert not import_names(network, Name("Ink"), Name("Wharf"))
+    network.say("Maria", Said.WITHDRAW)
+    assert network.names() == ["Ink", "Wharf", "Paper"]
+
+
+@pytest.mark.parametrize("country", ["NO", None])
+def test_a_name_in_the_file_that_a_member_endorsed_by_stays_that_members(
+    network: Network, country: str | None
+) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+    import_names(network, Name("LAMP  Keepers", country), Name("Lamp Keepers", "SE"))
+    row = network.row("LAMP  Keepers")
+
+    assert network.names() == ["LAMP  Keepers", "Lamp Keepers"]
+    assert (row.member_slug, row.consented) == ("lamp-keepers", "link")
+    assert row.note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert network.row("Lamp Keepers").consented == "file"
+
+
+def test_the_very_same_name_in_the_file_is_taken_for_the_members_before_a_vaguer_one(
+    network: Network,
+) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+    import_names(network, Name("Lamp Keepers"), Name("LAMP KEEPERS", "NO"))
+
+    assert network.row("LAMP KEEPERS").member_slug == "lamp-keepers"
+    assert network.row("Lamp Keepers").member_slug is None
+
+
 # names by hand
 
 

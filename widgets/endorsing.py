@@ -154,7 +154,7 @@ def answer(session: Session, invitation_id: uuid.UUID, said: Said, now: datetime
     """Takes a contact's answer, and puts the member's name under the statement or takes it away.
     What comes too late, or twice, changes nothing. Raises NoSuchInvitation."""
     statement_id = _invitation(session, invitation_id).statement_id
-    one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     session.expire_all()  # another contact may have answered while we waited
     invitation = _invitation(session, invitation_id)
     statement, member = invitation.statement, invitation.member
@@ -217,14 +217,6 @@ def _note(invitation: Invitation, now: datetime) -> str:
 
 def about(statement: Statement) -> Subject:
     return Subject("statement", statement.id, statement.title)
-
-
-def one_after_another(session: Session, statement_id: int) -> None:
-    """Transactions that change the names of one statement wait for each other, or two could take
-    the same place in the list. (SQLite has one writer anyway.)"""
-    session.execute(
-        select(Statement.id).where(Statement.id == statement_id).with_for_update(key_share=True)
-    )
 
 
 def standing_of(
