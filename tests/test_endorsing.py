@@ -3,13 +3,23 @@
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
-from widgets import editors, endorsing, inviting, letters, names_by_hand, signatories, work
+from widgets import (
+    editors,
+    endorsing,
+    inviting,
+    letters,
+    members,
+    names_by_hand,
+    signatories,
+    work,
+)
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.endorsing import Closed, NoSuchInvitation, Said
@@ -23,6 +33,7 @@ from widgets.models import (
     Job,
     Member,
     Message,
+    MessageState,
     Reply,
     Role,
     Signatory,
@@ -111,6 +122,11 @@ class Network:
                 one.asked_at -= timedelta(days=2)
                 if one.reminded_at:
                     one.reminded_at -= timedelta(days=2)
+
+    def sent(self) -> None:
+        """All mail that waited is with its readers."""
+        with self.service.database.writing() as session:
+            session.execute(update(Message).values(state=MessageState.SENT))
 
     def of(self, contact: str) -> uuid.UUID:
         """The invitation of a contact."""
@@ -613,6 +629,73 @@ def together(network: Network, contacts: Sequence[str]) -> None:
     for thread in threads:
         thread.join()
     assert faults == []
+
+
+# another address for a contact
+
+
+def move(network: Network, contact: str, address: str, slug: str = "lamp-keepers") -> None:
+    """An editor puts another address in the place of a contact's."""
+    with network.service.database.writing() as session:
+        entry = members.entry_of(members.get(session, slug))
+        people = [
+            replace(one, address=address) if one.name == contact else one for one in entry.contacts
+        ]
+        members.change(session, slug, replace(entry, contacts=people), COMMAND_LINE, NOW)
+
+
+def test_what_was_mailed_to_an_address_that_is_changed_opens_nothing_any_more(
+    network: Network,
+) -> None:
+    asked(network, "Maria", "Omar")
+    network.sent()
+    old, others = network.of("Maria"), network.of("Omar")
+    move(network, "Maria", "maria@elsewhere.org")
+
+    with (
+        pytest.raises(NoSuchInvitation),
+        network.service.database.writing() as session,
+    ):
+        endorsing.answer(session, old, Said.ENDORSE, NOW)
+    assert network.names() == []
+    assert network.of("Omar") == others
+    network.invite()
+    network.work_off()
+    assert "maria@elsewhere.org" in network.mails()
+    with network.service.database.reading() as session:
+        waiting = select(Message.invitation_id).where(Message.state == MessageState.WAITING)
+        assert session.scalars(waiting).all() == [network.of("Maria")]
+
+
+def test_an_answer_outlives_the_address_that_it_was_given_from(network: Network) -> None:
+    asked(network, "Maria")
+    network.sent()
+    network.say("Maria", Said.ENDORSE)
+    old = network.of("Maria")
+    move(network, "Maria", "lena@lamp-keepers.org")
+
+    assert network.of("Maria") != old
+    assert network.sees("Maria").mine == Reply.ENDORSED
+    assert network.names() == ["Lamp Keepers"]
+
+
+def test_a_mail_that_waits_goes_to_the_new_address(network: Network) -> None:
+    asked(network, "Maria")
+    old = network.of("Maria")
+    move(network, "Maria", "maria@elsewhere.org")
+
+    assert list(network.mails()) == ["maria@elsewhere.org"]
+    assert network.of("Maria") != old
+    with pytest.raises(CannotInvite):
+        network.invite()
+
+
+def test_upper_case_makes_no_other_address(network: Network) -> None:
+    asked(network, "Maria")
+    old = network.of("Maria")
+    move(network, "Maria", "Maria@Lamp-Keepers.org")
+
+    assert network.of("Maria") == old
 
 
 # the file's names, once more

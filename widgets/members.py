@@ -6,13 +6,14 @@ leaves keeps its history; only one on which nothing hangs can be deleted.
 
 import re
 import unicodedata
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from widgets import audit
@@ -24,6 +25,8 @@ from widgets.models import (
     Contact,
     Invitation,
     Member,
+    Message,
+    MessageState,
     Sighting,
     Signatory,
     Signing,
@@ -391,10 +394,35 @@ def _fill(
             session.delete(contact)
     session.flush()  # what goes before what comes: an address may move from one to another
     for contact, person in kept:
+        if contact.id and contact.address.casefold() != person.address.casefold():
+            _end_the_links_of(session, contact)
         contact.name, contact.address, contact.lang = person.name, person.address, person.lang
         session.add(contact)
     session.flush()
     session.expire(member, ["contacts", "sites"])
+
+
+def _end_the_links_of(session: Session, contact: Contact) -> None:
+    """What was mailed to the address that a contact had must not open anything any more: whoever
+    reads there may be somebody else. Whoever was asked there and has not answered can be asked
+    again; a mail that still waits goes to the new address."""
+    asked = session.execute(
+        select(Invitation.id, Invitation.reply).where(Invitation.contact_id == contact.id)
+    ).all()
+    for invitation_id, reply in asked:
+        mails = session.scalars(
+            select(Message.id).where(Message.invitation_id == invitation_id).with_for_update()
+        ).all()
+        waiting = (Message.id.in_(mails), Message.state == MessageState.WAITING)
+        this = Invitation.id == invitation_id
+        if reply is None and not session.scalar(select(func.count()).where(*waiting)):
+            session.execute(delete(Invitation).where(this))
+            continue
+        new = uuid.uuid4()  # the links have it in them
+        those = update(Message).where(Message.id.in_(mails))
+        session.execute(those.values(invitation_id=None))
+        session.execute(update(Invitation).where(this).values(id=new))
+        session.execute(those.values(invitation_id=new))
 
 
 def _refuse_to_lose_an_answer(session: Session, contact: Contact) -> None:
