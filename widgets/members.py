@@ -46,7 +46,7 @@ TAKEN_SLUGS = frozenset({"add", "export", "import", "shown"})  # screens of the 
 MOST_CONTACTS = 30
 MOST_SITES = 60
 LONGEST_TEXT = 2_000  # characters of one field; what is longer is never right
-_ALL_MEMBERS = "6d656d62657273"  # whoever changes members waits for whoever else does
+_ALL_MEMBERS = "6d656d62657273"
 
 
 class BadMember(ValueError):
@@ -179,6 +179,11 @@ def _checked_contacts(
     return list(contacts.values())
 
 
+def one_after_another(session: Session) -> None:
+    """Whoever changes members waits for whoever else does."""
+    one_at_a_time(session, _ALL_MEMBERS)
+
+
 def get(session: Session, slug: str) -> Member:
     """A member with its contacts and sites. Raises NoSuchMember."""
     member = session.scalar(_whole().where(Member.slug == slug))
@@ -248,7 +253,7 @@ def add(
 ) -> Member:
     """Adds a member that is `checked`. slug: if empty, one is made from the name. details: for
     the audit. Raises Problems where the slug or a site is another's."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     taken = set(session.scalars(select(Member.slug)))
     slug = slug or proposed_slug(entry, taken)
     if problem := slug_problem(slug):
@@ -270,7 +275,7 @@ def change(
     """Makes a member what the entry (`checked`) says; whether that changed anything. details: for
     the audit. Raises NoSuchMember, and Problems where a site is another's, or where a contact is
     missing who has answered for the member."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     member = get(session, slug)
     before = entry_of(member)
     if _without_ids(before) == _without_ids(entry):
@@ -310,7 +315,7 @@ def come_back(session: Session, slug: str, actor: Actor, now: datetime) -> Membe
 def forget(session: Session, slug: str, actor: Actor, now: datetime) -> str:
     """Deletes a member on which nothing hangs; what it was called. Raises NoSuchMember, and
     BadMember where something does."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     member = get(session, slug)
     if hanging := hangs_on(session, slug):
         raise BadMember(f"{member.name} can’t be deleted: there are {_listed(hanging)}.")
