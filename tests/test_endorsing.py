@@ -444,7 +444,7 @@ def test_endorsing_puts_the_name_there_at_once_and_withdrawing_takes_it_away(
 
     assert (row.country, row.url) == ("NO", "https://lamp.example")
     assert (row.consented, row.member_slug) == (Consented.LINK, "lamp-keepers")
-    assert row.note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert row.note == "2 Mar 2026, 12:00 UTC, Maria"
     assert network.version() == before + 1
     network.say("Maria", Said.WITHDRAW)
     assert network.names() == []
@@ -589,7 +589,7 @@ def test_a_contact_who_was_removed_has_no_say_and_what_stood_stays(network: Netw
     ):
         endorsing.answer(session, invitation, Said.WITHDRAW, NOW)
     assert network.names() == ["Lamp Keepers"]
-    assert network.row("Lamp Keepers").note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert network.row("Lamp Keepers").note == "2 Mar 2026, 12:00 UTC, Maria"
 
 
 def test_two_contacts_who_press_at_the_same_moment_make_one_name(network: Network) -> None:
@@ -734,7 +734,7 @@ def test_a_name_in_the_file_that_a_member_endorsed_by_stays_that_members(
 
     assert network.names() == ["LAMP  Keepers", "Lamp Keepers"]
     assert (row.member_slug, row.consented) == ("lamp-keepers", "link")
-    assert row.note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert row.note == "2 Mar 2026, 12:00 UTC, Maria"
     assert network.row("Lamp Keepers").consented == "file"
 
 
@@ -765,6 +765,29 @@ def test_a_name_by_hand_needs_to_tell_how_consent_was_given(network: Network) ->
         add("again")
 
 
+def test_a_name_by_hand_without_a_country_does_not_double_a_member(network: Network) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+
+    def add(name: Name) -> None:
+        with network.service.database.writing() as session:
+            names_by_hand.add(session, network.editor, network.statement, name, "by mail", NOW)
+
+    with pytest.raises(signatories.Twin):
+        add(Name("LAMP Keepers"))
+    add(Name("Lamp Keepers", "SE"))
+    with network.service.database.writing() as session:
+        twins = signatories.add_all(
+            session,
+            network.statement,
+            [Name("lamp keepers"), Name("Ink"), Name("Lamp Keepers", "FI")],
+            consented=Consented.BY_HAND,
+        )
+
+    assert twins == [Name("lamp keepers")]
+    assert network.names() == ["Lamp Keepers", "Lamp Keepers", "Ink", "Lamp Keepers"]
+
+
 def test_taking_a_name_away_keeps_in_the_audit_how_it_was_consented_to(network: Network) -> None:
     asked(network, "Maria", country="NO")
     network.say("Maria", Said.ENDORSE)
@@ -777,7 +800,7 @@ def test_taking_a_name_away_keeps_in_the_audit_how_it_was_consented_to(network: 
     assert entry.details == {
         "name": "Lamp Keepers, NO",
         "consented": "link",
-        "note": "Maria, 2 Mar 2026, 12:00 UTC",
+        "note": "2 Mar 2026, 12:00 UTC, Maria",
     }
     assert network.overview()["lamp-keepers"].differs
 

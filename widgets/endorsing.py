@@ -211,8 +211,9 @@ def _changed(session: Session, statement: Statement) -> None:
 
 
 def _note(invitation: Invitation, now: datetime) -> str:
-    """How it is known, also when the contact is no more."""
-    return f"{invitation.contact.name or invitation.contact.address}, {now:%-d %b %Y, %H:%M} UTC"
+    """How it is known, also when the contact is no more. The name is last: before it, one from
+    right to left would turn the date round."""
+    return f"{now:%-d %b %Y, %H:%M} UTC, {invitation.contact.name or invitation.contact.address}"
 
 
 def about(statement: Statement) -> Subject:

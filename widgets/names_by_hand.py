@@ -54,10 +54,12 @@ def add(
     session: Session, editor: Editor, statement_id: int, name: Name, note: str, now: datetime
 ) -> None:
     """Puts a name under a statement; it is its member's, if one has this name. Raises NoNote, and
-    signatories.Twin where it stands there already."""
+    signatories.Twin where it stands there already, or may: one of the two has no country."""
     note = checked_note(note)
     signatories.one_after_another(session, statement_id)
     statement = session.get_one(Statement, statement_id)
+    if signatories.may_stand(session, statement_id, name):
+        raise signatories.Twin(name.name)
     signatories.add(session, statement_id, name, consented=Consented.BY_HAND, note=note)
     _know_members(session, statement_id)
     _note(session, editor, "added a name to", statement, now, name=name.name, note=note)

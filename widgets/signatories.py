@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -306,7 +306,8 @@ def add_all(
     consented: Consented,
     note: str | None = None,
 ) -> list[Name]:
-    """Puts many names at the end, as `add` does each; returns those that stood there already."""
+    """Puts many names at the end; returns those that stood there already, also where only one of
+    the two has a country: names by hand often come without."""
     order = collator(session, statement_id)
     last = session.scalar(
         select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
@@ -318,11 +319,10 @@ def add_all(
         there = _twins(session, statement_id, some)
         rows: list[dict[str, Any]] = []
         for name in some:
-            key = (plain(name.name), name.country)
-            if key in there:
+            if _may_be_one_of(there, name):
                 twins.append(name)
                 continue
-            there.add(key)
+            there.setdefault(plain(name.name), set()).add(name.country)
             rows.append(
                 {
                     "statement_id": statement_id,
@@ -343,15 +343,27 @@ def has_twin(
 ) -> bool:
     """Whether the name stands under the statement already, with the same country; but_for: the id
     of a row that doesn't count. People who signed an open letter keep no organisation out."""
-    return (plain(name.name), name.country) in _twins(session, statement_id, [name], but_for)
+    there = _twins(session, statement_id, [name], but_for)
+    return name.country in there.get(plain(name.name), ())
+
+
+def may_stand(session: Session, statement_id: int, name: Name) -> bool:
+    """Whether the name stands under the statement already, or may: with the same country, or where
+    one of the two has none."""
+    return _may_be_one_of(_twins(session, statement_id, [name]), name)
+
+
+def _may_be_one_of(there: Mapping[str, set[str | None]], name: Name) -> bool:
+    countries = there.get(plain(name.name), set())
+    return bool(countries and (name.country is None or countries & {name.country, None}))
 
 
 def _twins(
     session: Session, statement_id: int, names: Sequence[Name], but_for: int | None = None
-) -> set[tuple[str, str | None]]:
-    """What is there that could be one of these names: plain, and with its country."""
+) -> dict[str, set[str | None]]:
+    """What is there that could be one of these names: plain, and with which countries."""
     folded = sorted({text.fold(name.name) for name in names})
-    found: set[tuple[str, str | None]] = set()
+    found: dict[str, set[str | None]] = {}
     for start in range(0, len(folded), NAMED_AT_ONCE):
         query = select(Signatory.name, Signatory.country).where(
             Signatory.statement_id == statement_id,
@@ -360,7 +372,8 @@ def _twins(
         )
         if but_for is not None:
             query = query.where(Signatory.id != but_for)
-        found |= {(plain(row.name), row.country) for row in session.execute(query)}
+        for row in session.execute(query):
+            found.setdefault(plain(row.name), set()).add(row.country)
     return found
 
 
