@@ -158,8 +158,8 @@ def _told(entry: Entry) -> dict[str, str]:
         "Name": entry.name,
         "Country": entry.country or "",
         "Website": entry.website or "",
-        "Contacts": "\n".join(people),
-        "Sites": "\n".join(entry.sites),
+        "Contacts": ", ".join(people),
+        "Sites": ", ".join(entry.sites),
     } | {f"Name ({tag})": name for tag, name in entry.names.items()}
 
 
