@@ -3,13 +3,23 @@
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from widgets import editors, endorsing, inviting, letters, names_by_hand, signatories, work
+from widgets import (
+    editors,
+    endorsing,
+    inviting,
+    letters,
+    members,
+    names_by_hand,
+    signatories,
+    work,
+)
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.endorsing import Closed, NoSuchInvitation, Said
@@ -23,6 +33,7 @@ from widgets.models import (
     Job,
     Member,
     Message,
+    MessageState,
     Reply,
     Role,
     Signatory,
@@ -111,6 +122,11 @@ class Network:
                 one.asked_at -= timedelta(days=2)
                 if one.reminded_at:
                     one.reminded_at -= timedelta(days=2)
+
+    def sent(self) -> None:
+        """All mail that waited is with its readers."""
+        with self.service.database.writing() as session:
+            session.execute(update(Message).values(state=MessageState.SENT))
 
     def of(self, contact: str) -> uuid.UUID:
         """The invitation of a contact."""
@@ -428,7 +444,7 @@ def test_endorsing_puts_the_name_there_at_once_and_withdrawing_takes_it_away(
 
     assert (row.country, row.url) == ("NO", "https://lamp.example")
     assert (row.consented, row.member_slug) == (Consented.LINK, "lamp-keepers")
-    assert row.note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert row.note == "2 Mar 2026, 12:00 UTC, Maria"
     assert network.version() == before + 1
     network.say("Maria", Said.WITHDRAW)
     assert network.names() == []
@@ -573,7 +589,7 @@ def test_a_contact_who_was_removed_has_no_say_and_what_stood_stays(network: Netw
     ):
         endorsing.answer(session, invitation, Said.WITHDRAW, NOW)
     assert network.names() == ["Lamp Keepers"]
-    assert network.row("Lamp Keepers").note == "Maria, 2 Mar 2026, 12:00 UTC"
+    assert network.row("Lamp Keepers").note == "2 Mar 2026, 12:00 UTC, Maria"
 
 
 def test_the_address_of_a_contact_without_a_name_goes_nowhere_else(network: Network) -> None:
@@ -641,6 +657,124 @@ def together(network: Network, contacts: Sequence[str]) -> None:
     assert faults == []
 
 
+# another address for a contact
+
+
+def move(network: Network, contact: str, address: str, slug: str = "lamp-keepers") -> None:
+    """An editor puts another address in the place of a contact's."""
+    with network.service.database.writing() as session:
+        entry = members.entry_of(members.get(session, slug))
+        people = [
+            replace(one, address=address) if one.name == contact else one for one in entry.contacts
+        ]
+        members.change(session, slug, replace(entry, contacts=people), COMMAND_LINE, NOW)
+
+
+def test_what_was_mailed_to_an_address_that_is_changed_opens_nothing_any_more(
+    network: Network,
+) -> None:
+    asked(network, "Maria", "Omar")
+    network.sent()
+    old, others = network.of("Maria"), network.of("Omar")
+    move(network, "Maria", "maria@elsewhere.org")
+
+    with (
+        pytest.raises(NoSuchInvitation),
+        network.service.database.writing() as session,
+    ):
+        endorsing.answer(session, old, Said.ENDORSE, NOW)
+    assert network.names() == []
+    assert network.of("Omar") == others
+    network.invite()
+    network.work_off()
+    assert "maria@elsewhere.org" in network.mails()
+    with network.service.database.reading() as session:
+        waiting = select(Message.invitation_id).where(Message.state == MessageState.WAITING)
+        assert session.scalars(waiting).all() == [network.of("Maria")]
+
+
+def test_an_answer_outlives_the_address_that_it_was_given_from(network: Network) -> None:
+    asked(network, "Maria")
+    network.sent()
+    network.say("Maria", Said.ENDORSE)
+    old = network.of("Maria")
+    move(network, "Maria", "lena@lamp-keepers.org")
+
+    assert network.of("Maria") != old
+    assert network.sees("Maria").mine == Reply.ENDORSED
+    assert network.names() == ["Lamp Keepers"]
+
+
+def test_a_mail_that_waits_goes_to_the_new_address(network: Network) -> None:
+    asked(network, "Maria")
+    old = network.of("Maria")
+    move(network, "Maria", "maria@elsewhere.org")
+
+    assert list(network.mails()) == ["maria@elsewhere.org"]
+    assert network.of("Maria") != old
+    with pytest.raises(CannotInvite):
+        network.invite()
+
+
+def test_upper_case_makes_no_other_address(network: Network) -> None:
+    asked(network, "Maria")
+    old = network.of("Maria")
+    move(network, "Maria", "Maria@Lamp-Keepers.org")
+
+    assert network.of("Maria") == old
+
+
+# the file's names, once more
+
+
+def import_names(network: Network, *names: Name) -> bool:
+    with network.service.database.writing() as session:
+        return signatories.replace(session, network.statement, names)
+
+
+def test_names_by_link_and_by_hand_outlive_another_import_of_the_file(network: Network) -> None:
+    asked(network, "Maria", country="NO")
+    import_names(network, Name("Quay"), Name("Ink"))
+    network.say("Maria", Said.ENDORSE)
+    with network.service.database.writing() as session:
+        names_by_hand.add(session, network.editor, network.statement, Name("Paper"), "by mail", NOW)
+    changed = import_names(network, Name("Ink"), Name("Wharf"))
+
+    assert changed
+    assert network.names() == ["Ink", "Wharf", "Lamp Keepers", "Paper"]
+    assert network.row("Lamp Keepers").member_slug == "lamp-keepers"
+    assert network.row("Paper").note == "by mail"
+    assert not import_names(network, Name("Ink"), Name("Wharf"))
+    network.say("Maria", Said.WITHDRAW)
+    assert network.names() == ["Ink", "Wharf", "Paper"]
+
+
+@pytest.mark.parametrize("country", ["NO", None])
+def test_a_name_in_the_file_that_a_member_endorsed_by_stays_that_members(
+    network: Network, country: str | None
+) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+    import_names(network, Name("LAMP  Keepers", country), Name("Lamp Keepers", "SE"))
+    row = network.row("LAMP  Keepers")
+
+    assert network.names() == ["LAMP  Keepers", "Lamp Keepers"]
+    assert (row.member_slug, row.consented) == ("lamp-keepers", "link")
+    assert row.note == "2 Mar 2026, 12:00 UTC, Maria"
+    assert network.row("Lamp Keepers").consented == "file"
+
+
+def test_the_very_same_name_in_the_file_is_taken_for_the_members_before_a_vaguer_one(
+    network: Network,
+) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+    import_names(network, Name("Lamp Keepers"), Name("LAMP KEEPERS", "NO"))
+
+    assert network.row("LAMP KEEPERS").member_slug == "lamp-keepers"
+    assert network.row("Lamp Keepers").member_slug is None
+
+
 # names by hand
 
 
@@ -657,6 +791,29 @@ def test_a_name_by_hand_needs_to_tell_how_consent_was_given(network: Network) ->
         add("again")
 
 
+def test_a_name_by_hand_without_a_country_does_not_double_a_member(network: Network) -> None:
+    asked(network, "Maria", country="NO")
+    network.say("Maria", Said.ENDORSE)
+
+    def add(name: Name) -> None:
+        with network.service.database.writing() as session:
+            names_by_hand.add(session, network.editor, network.statement, name, "by mail", NOW)
+
+    with pytest.raises(signatories.Twin):
+        add(Name("LAMP Keepers"))
+    add(Name("Lamp Keepers", "SE"))
+    with network.service.database.writing() as session:
+        twins = signatories.add_all(
+            session,
+            network.statement,
+            [Name("lamp keepers"), Name("Ink"), Name("Lamp Keepers", "FI")],
+            consented=Consented.BY_HAND,
+        )
+
+    assert twins == [Name("lamp keepers")]
+    assert network.names() == ["Lamp Keepers", "Lamp Keepers", "Ink", "Lamp Keepers"]
+
+
 def test_taking_a_name_away_keeps_in_the_audit_how_it_was_consented_to(network: Network) -> None:
     asked(network, "Maria", country="NO")
     network.say("Maria", Said.ENDORSE)
@@ -669,7 +826,7 @@ def test_taking_a_name_away_keeps_in_the_audit_how_it_was_consented_to(network: 
     assert entry.details == {
         "name": "Lamp Keepers, NO",
         "consented": "link",
-        "note": "Maria, 2 Mar 2026, 12:00 UTC",
+        "note": "2 Mar 2026, 12:00 UTC, Maria",
     }
     assert network.overview()["lamp-keepers"].differs
 

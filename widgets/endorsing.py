@@ -154,7 +154,7 @@ def answer(session: Session, invitation_id: uuid.UUID, said: Said, now: datetime
     """Takes a contact's answer, and puts the member's name under the statement or takes it away.
     What comes too late, or twice, changes nothing. Raises NoSuchInvitation."""
     statement_id = _invitation(session, invitation_id).statement_id
-    one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     session.expire_all()  # another contact may have answered while we waited
     invitation = _invitation(session, invitation_id)
     statement, member = invitation.statement, invitation.member
@@ -212,20 +212,13 @@ def _changed(session: Session, statement: Statement) -> None:
 
 def _note(invitation: Invitation, now: datetime) -> str:
     """How it is known, also when the contact is no more: so never by their address, which has to go
-    with them, and which the audit would keep for good."""
-    return f"{invitation.contact.name or 'a contact'}, {now:%-d %b %Y, %H:%M} UTC"
+    with them, and which the audit would keep for good. The name is last: before it, one from right
+    to left would turn the date round."""
+    return f"{now:%-d %b %Y, %H:%M} UTC, {invitation.contact.name or 'a contact'}"
 
 
 def about(statement: Statement) -> Subject:
     return Subject("statement", statement.id, statement.title)
-
-
-def one_after_another(session: Session, statement_id: int) -> None:
-    """Transactions that change the names of one statement wait for each other, or two could take
-    the same place in the list. (SQLite has one writer anyway.)"""
-    session.execute(
-        select(Statement.id).where(Statement.id == statement_id).with_for_update(key_share=True)
-    )
 
 
 def standing_of(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from widgets import audit, endorsing, jobs, outbox, regions, text
+from widgets import audit, endorsing, jobs, outbox, regions, signatories, text
 from widgets.addresses import BadAddress, parse
 from widgets.audit import Actor
 from widgets.jobs import CannotBeDone, Outcome, Task
@@ -131,7 +131,7 @@ def invite(
 ) -> uuid.UUID:
     """Has these contacts asked, each once; the job that does it. A draft becomes one that gathers
     endorsements. Raises CannotInvite."""
-    endorsing.one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     statement = session.get_one(Statement, statement_id, populate_existing=True)
     _can_be_endorsed(statement)
     if statement.standing == Standing.DRAFT:

@@ -6,13 +6,14 @@ leaves keeps its history; only one on which nothing hangs can be deleted.
 
 import re
 import unicodedata
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from widgets import audit
@@ -24,6 +25,8 @@ from widgets.models import (
     Contact,
     Invitation,
     Member,
+    Message,
+    MessageState,
     Sighting,
     Signatory,
     Signing,
@@ -43,7 +46,7 @@ TAKEN_SLUGS = frozenset({"add", "export", "import", "shown"})  # screens of the 
 MOST_CONTACTS = 30
 MOST_SITES = 60
 LONGEST_TEXT = 2_000  # characters of one field; what is longer is never right
-_ALL_MEMBERS = "6d656d62657273"  # whoever changes members waits for whoever else does
+_ALL_MEMBERS = "6d656d62657273"
 
 
 class BadMember(ValueError):
@@ -176,6 +179,11 @@ def _checked_contacts(
     return list(contacts.values())
 
 
+def one_after_another(session: Session) -> None:
+    """Whoever changes members waits for whoever else does."""
+    one_at_a_time(session, _ALL_MEMBERS)
+
+
 def get(session: Session, slug: str) -> Member:
     """A member with its contacts and sites. Raises NoSuchMember."""
     member = session.scalar(_whole().where(Member.slug == slug))
@@ -245,7 +253,7 @@ def add(
 ) -> Member:
     """Adds a member that is `checked`. slug: if empty, one is made from the name. details: for
     the audit. Raises Problems where the slug or a site is another's."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     taken = set(session.scalars(select(Member.slug)))
     slug = slug or proposed_slug(entry, taken)
     if problem := slug_problem(slug):
@@ -267,7 +275,7 @@ def change(
     """Makes a member what the entry (`checked`) says; whether that changed anything. details: for
     the audit. Raises NoSuchMember, and Problems where a site is another's, or where a contact is
     missing who has answered for the member."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     member = get(session, slug)
     before = entry_of(member)
     if _without_ids(before) == _without_ids(entry):
@@ -307,7 +315,7 @@ def come_back(session: Session, slug: str, actor: Actor, now: datetime) -> Membe
 def forget(session: Session, slug: str, actor: Actor, now: datetime) -> str:
     """Deletes a member on which nothing hangs; what it was called. Raises NoSuchMember, and
     BadMember where something does."""
-    one_at_a_time(session, _ALL_MEMBERS)
+    one_after_another(session)
     member = get(session, slug)
     if hanging := hangs_on(session, slug):
         raise BadMember(f"{member.name} can’t be deleted: there are {_listed(hanging)}.")
@@ -391,10 +399,35 @@ def _fill(
             session.delete(contact)
     session.flush()  # what goes before what comes: an address may move from one to another
     for contact, person in kept:
+        if contact.id and contact.address.casefold() != person.address.casefold():
+            _end_the_links_of(session, contact)
         contact.name, contact.address, contact.lang = person.name, person.address, person.lang
         session.add(contact)
     session.flush()
     session.expire(member, ["contacts", "sites"])
+
+
+def _end_the_links_of(session: Session, contact: Contact) -> None:
+    """What was mailed to the address that a contact had must not open anything any more: whoever
+    reads there may be somebody else. Whoever was asked there and has not answered can be asked
+    again; a mail that still waits goes to the new address."""
+    asked = session.execute(
+        select(Invitation.id, Invitation.reply).where(Invitation.contact_id == contact.id)
+    ).all()
+    for invitation_id, reply in asked:
+        mails = session.scalars(
+            select(Message.id).where(Message.invitation_id == invitation_id).with_for_update()
+        ).all()
+        waiting = (Message.id.in_(mails), Message.state == MessageState.WAITING)
+        this = Invitation.id == invitation_id
+        if reply is None and not session.scalar(select(func.count()).where(*waiting)):
+            session.execute(delete(Invitation).where(this))
+            continue
+        new = uuid.uuid4()  # the links have it in them
+        those = update(Message).where(Message.id.in_(mails))
+        session.execute(those.values(invitation_id=None))
+        session.execute(update(Invitation).where(this).values(id=new))
+        session.execute(those.values(invitation_id=new))
 
 
 def _refuse_to_lose_an_answer(session: Session, contact: Contact) -> None:

@@ -55,10 +55,12 @@ def add(
     session: Session, editor: Editor, statement_id: int, name: Name, note: str, now: datetime
 ) -> None:
     """Puts a name under a statement; it is its member's, if one has this name. Raises NoNote, and
-    signatories.Twin where it stands there already."""
+    signatories.Twin where it stands there already, or may: one of the two has no country."""
     note = checked_note(note)
-    endorsing.one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     statement = session.get_one(Statement, statement_id)
+    if signatories.may_stand(session, statement_id, name):
+        raise signatories.Twin(name.name)
     signatories.add(session, statement_id, name, consented=Consented.BY_HAND, note=note)
     _know_members(session, statement_id)
     _note(session, editor, "added a name to", statement, now, name=name.name, note=note)
@@ -70,7 +72,7 @@ def correct(
 ) -> None:  # fmt: skip
     """Writes a name, its country or its address differently. Raises NoSuchName, and
     signatories.Twin."""
-    endorsing.one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     statement = session.get_one(Statement, statement_id)
     row = get(session, statement_id, signatory_id)
     before = Name(row.name, row.country, row.url)
@@ -86,7 +88,7 @@ def remove(
 ) -> str:
     """Takes a name away; what it was. How it was consented to is kept in the audit.
     Raises NoSuchName."""
-    endorsing.one_after_another(session, statement_id)
+    signatories.one_after_another(session, statement_id)
     statement = session.get_one(Statement, statement_id)
     row = get(session, statement_id, signatory_id)
     signatories.remove(session, signatory_id)
@@ -138,7 +140,7 @@ def add_table(service: Service, task: Task) -> Outcome:
         now = datetime.now(UTC)
         some = table.names[task.done : task.done + AT_ONCE]
         with service.database.writing() as session:
-            endorsing.one_after_another(session, statement_id)
+            signatories.one_after_another(session, statement_id)
             statement = session.get(Statement, statement_id)
             if statement is None:
                 raise CannotBeDone("Meanwhile the statement was deleted.")

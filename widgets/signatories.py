@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -127,6 +127,14 @@ def is_web_address(url: str) -> bool:
         return False
 
 
+def one_after_another(session: Session, statement_id: int) -> None:
+    """Transactions that change the names of one statement wait for each other, or two could take
+    the same place in the list. (SQLite has one writer anyway.)"""
+    session.execute(
+        select(Statement.id).where(Statement.id == statement_id).with_for_update(key_share=True)
+    )
+
+
 def listed(session: Session, statement_id: int) -> list[Name]:
     """All names of a statement, in its order."""
     return _named(session, statement_id)
@@ -193,9 +201,12 @@ def _tallies(session: Session, only: int | None = None) -> dict[int, Tally]:
 
 
 def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
-    """Makes these the names of the statement; tells whether that changed anything. Of a name that
-    stays, it stays known how it was consented to. People who signed stay, below."""
-    if _named(session, statement_id, signed=False) == list(names):
+    """Makes these the names that a statement has by its file; tells whether that changed anything.
+    Names that came in by a member's link or by hand stay, below, and so do people who signed. A
+    name that stood there before stays its member's, and it stays known how it was consented to."""
+    one_after_another(session, statement_id)
+    told = _with_what_is_known(session, statement_id, names)
+    if _named(session, statement_id, signed=False) == [name for name, _ in told]:
         return False
     of_people = (Signatory.statement_id == statement_id, Signatory.consented == Consented.SIGNED)
     last = session.scalar(
@@ -205,35 +216,55 @@ def replace(session: Session, statement_id: int, names: Sequence[Name]) -> bool:
         update(Signatory)
         .where(*of_people)
         # behind what stands there and what will
-        .values(position=Signatory.position + (last or 0) + len(names) + 1)
+        .values(position=Signatory.position + (last or 0) + len(told) + 1)
     )
-    known = {
-        (row.name, row.country): row
-        for row in session.execute(
-            select(Signatory.name, Signatory.country, *_CONSENT).where(
-                Signatory.statement_id == statement_id,
-                Signatory.consented.not_in((Consented.FILE, Consented.SIGNED)),
-            )
-        )
-    }
     session.execute(
         delete(Signatory).where(
             Signatory.statement_id == statement_id, Signatory.consented != Consented.SIGNED
         )
     )
     order = collator(session, statement_id)
-    for start in range(0, len(names), AT_ONCE):
+    for start in range(0, len(told), AT_ONCE):
         rows = [
             {
                 "statement_id": statement_id,
                 "position": position,
-                **_told(known.get((name.name, name.country))),
+                **_told(row),
                 **_shown(name, order),
             }
-            for position, name in enumerate(names[start : start + AT_ONCE], start)
+            for position, (name, row) in enumerate(told[start : start + AT_ONCE], start)
         ]
         session.execute(insert(Signatory), rows)
     return True
+
+
+def _with_what_is_known(
+    session: Session, statement_id: int, names: Sequence[Name]
+) -> list[tuple[Name, Any]]:
+    """The names of a file, each with the row in which it stands there already, if any; then those
+    that came in by another way. The same is what has the same country, or else what has none
+    in one of the two places, as members are known under a statement (endorsing.standing_of)."""
+    rows: Sequence[Any] = session.execute(
+        select(Signatory.name, Signatory.country, Signatory.url, *_CONSENT)
+        .where(Signatory.statement_id == statement_id, Signatory.consented != Consented.SIGNED)
+        .order_by(Signatory.position)
+    ).all()
+    free: dict[str, list[Any]] = {}
+    for row in rows:
+        free.setdefault(plain(row.name), []).append(row)
+    found: dict[int, Any] = {}  # by the place in the file
+    for same in (lambda one, other: one == other, lambda one, other: not (one and other)):
+        for place, name in enumerate(names):
+            there = free.get(plain(name.name), []) if place not in found else []
+            if row := next((one for one in there if same(one.country, name.country)), None):
+                found[place] = row
+                there.remove(row)
+    by_another_way = [
+        (Name(*row[:3]), row)
+        for row in rows
+        if row.consented != Consented.FILE and any(row is one for one in free[plain(row.name)])
+    ]
+    return [(name, found.get(place)) for place, name in enumerate(names)] + by_another_way
 
 
 def add(
@@ -275,7 +306,8 @@ def add_all(
     consented: Consented,
     note: str | None = None,
 ) -> list[Name]:
-    """Puts many names at the end, as `add` does each; returns those that stood there already."""
+    """Puts many names at the end; returns those that stood there already, also where only one of
+    the two has a country: names by hand often come without."""
     order = collator(session, statement_id)
     last = session.scalar(
         select(func.max(Signatory.position)).where(Signatory.statement_id == statement_id)
@@ -287,11 +319,10 @@ def add_all(
         there = _twins(session, statement_id, some)
         rows: list[dict[str, Any]] = []
         for name in some:
-            key = (plain(name.name), name.country)
-            if key in there:
+            if _may_be_one_of(there, name):
                 twins.append(name)
                 continue
-            there.add(key)
+            there.setdefault(plain(name.name), set()).add(name.country)
             rows.append(
                 {
                     "statement_id": statement_id,
@@ -312,15 +343,27 @@ def has_twin(
 ) -> bool:
     """Whether the name stands under the statement already, with the same country; but_for: the id
     of a row that doesn't count. People who signed an open letter keep no organisation out."""
-    return (plain(name.name), name.country) in _twins(session, statement_id, [name], but_for)
+    there = _twins(session, statement_id, [name], but_for)
+    return name.country in there.get(plain(name.name), ())
+
+
+def may_stand(session: Session, statement_id: int, name: Name) -> bool:
+    """Whether the name stands under the statement already, or may: with the same country, or where
+    one of the two has none."""
+    return _may_be_one_of(_twins(session, statement_id, [name]), name)
+
+
+def _may_be_one_of(there: Mapping[str, set[str | None]], name: Name) -> bool:
+    countries = there.get(plain(name.name), set())
+    return bool(countries and (name.country is None or countries & {name.country, None}))
 
 
 def _twins(
     session: Session, statement_id: int, names: Sequence[Name], but_for: int | None = None
-) -> set[tuple[str, str | None]]:
-    """What is there that could be one of these names: plain, and with its country."""
+) -> dict[str, set[str | None]]:
+    """What is there that could be one of these names: plain, and with which countries."""
     folded = sorted({text.fold(name.name) for name in names})
-    found: set[tuple[str, str | None]] = set()
+    found: dict[str, set[str | None]] = {}
     for start in range(0, len(folded), NAMED_AT_ONCE):
         query = select(Signatory.name, Signatory.country).where(
             Signatory.statement_id == statement_id,
@@ -329,7 +372,8 @@ def _twins(
         )
         if but_for is not None:
             query = query.where(Signatory.id != but_for)
-        found |= {(plain(row.name), row.country) for row in session.execute(query)}
+        for row in session.execute(query):
+            found.setdefault(plain(row.name), set()).add(row.country)
     return found
 
 

@@ -1,6 +1,7 @@
 """Members on the screen: added, changed, brought in as tables, and what each shows."""
 
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -134,6 +135,69 @@ def test_a_form_that_nobody_changes_changes_nothing(anna: EditorAtWork, service:
 
     assert "Nothing was to be changed." in page.text
     assert kept(service) == before
+
+
+def test_who_saves_second_is_shown_what_was_changed_meanwhile_and_loses_nothing(
+    anna: EditorAtWork, new_editor: Callable[..., EditorAtWork], service: Service
+) -> None:
+    add(anna)
+    edit = "/admin/members/circle-of-lamp-keepers/edit"
+    boris = new_editor("boris@example.org")
+    boris.sign_in()
+    page = anna.open(edit)
+    boris.fill(
+        boris.open(edit),
+        "Save",
+        **{
+            "name": "Union of Lamps",
+            "contact-1-name": "Omar",
+            "contact-1-address": "omar@lamp.example",
+            "sites": "https://lamp.example",
+        },
+    )
+    shown = anna.fill(page, "Save", **{"country": "SE", "contact-0-name": "Ada L."})
+
+    assert shown.status == 409
+    assert "Boris saved this while you were writing" in shown.text
+    assert "The form has both; save to keep both." in shown.text
+    assert kept(service).country == "NO"
+    anna.fill(shown, "Save")
+    assert (kept(service).name, kept(service).country) == ("Union of Lamps", "SE")
+    assert [one.name for one in kept(service).contacts] == ["Ada L.", "Omar"]
+    assert kept(service).sites == ["https://lamp.example"]
+
+
+def test_what_both_have_changed_is_replaced_only_by_another_press(
+    anna: EditorAtWork, service: Service
+) -> None:
+    add(anna)
+    edit = "/admin/members/circle-of-lamp-keepers/edit"
+    first, second = anna.open(edit), anna.open(edit)
+    anna.fill(
+        first,
+        "Save",
+        **{"name": "Union of Lamps", "contact-0-name": "", "contact-0-address": ""},
+    )
+    shown = anna.fill(second, "Save", **{"name": "Lamps", "contact-0-lang": "es"})
+
+    assert "You both changed the name, a contact." in shown.text
+    assert kept(service).name == "Union of Lamps"
+    anna.fill(shown, "Save over it")
+    assert kept(service).name == "Lamps"
+    assert [(one.address, one.lang) for one in kept(service).contacts] == [
+        ("ada@lamp.example", "es")
+    ]
+
+
+@pytest.mark.parametrize("base", ["", "{", "[]", '{"name": 1}', '{"contacts": [{"id": []}]}'])
+def test_a_form_that_does_not_tell_what_it_was_filled_with_is_saved(
+    anna: EditorAtWork, service: Service, base: str
+) -> None:
+    add(anna)
+    page = anna.open("/admin/members/circle-of-lamp-keepers/edit")
+    anna.fill(page, "Save", name="Union of Lamps", base=base)
+
+    assert kept(service).name == "Union of Lamps"
 
 
 def test_a_member_leaves_and_comes_back(anna: EditorAtWork) -> None:

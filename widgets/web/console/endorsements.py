@@ -309,7 +309,12 @@ def _changed(
     except NoNote as error:
         return again({"note": str(error)})
     except Twin:
-        return again({"name": "This name stands there already, with the same country."})
+        return again(
+            {
+                "name": "This name stands there already, with the same country or where one of the "
+                "two has none. If this is another organisation, give its country."
+            }
+        )
     return noted(said, _to("names", number))
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import jobs, languages, member_tables, members, sightings, tables
+from widgets import jobs, languages, member_edits, member_tables, members, sightings, tables
 from widgets.audit import Actor
+from widgets.member_edits import Overtaken
 from widgets.member_tables import Does
 from widgets.members import Alike, BadMember, Entry, NoSuchMember, Person, Problems, checked
 from widgets.models import Editor, Member
@@ -101,22 +102,27 @@ def show(editor: Editor, slug: str) -> Response:
 def edit(editor: Editor, slug: str) -> Response:
     with service().database.reading() as session:
         member = _member(session, slug)
-    return _form(members.entry_of(member), member=member)
+    entry = members.entry_of(member)
+    return _form(entry, member=member, base=entry)
 
 
 @screen.post("/<slug:slug>/edit")
 def change(editor: Editor, slug: str) -> AnyResponse:
-    typed = _typed()
+    typed, base = _typed(), member_edits.unpacked(request.form.get("base", ""))
     with service().database.reading() as session:
         member = _member(session, slug)
     try:
         entry = checked(typed, allow_test_domains=service().settings.is_local)
         with service().database.writing() as session:
-            changed = members.change(session, slug, entry, Actor.of(editor), datetime.now(UTC))
+            changed = member_edits.save(
+                session, slug, entry, base, Actor.of(editor), datetime.now(UTC)
+            )
     except NoSuchMember:
         abort(404)
     except Problems as error:
-        return _form(typed, member=member, problems=error.problems)
+        return _form(typed, member=member, problems=error.problems, base=base)
+    except Overtaken as overtaken:
+        return _form(overtaken.merged, member=member, overtaken=overtaken, base=overtaken.theirs)
     said = f"{entry.name} is saved." if changed else "Nothing was to be changed."
     return noted(said, url_for("members.show", slug=slug))
 
@@ -327,8 +333,11 @@ def _form(
     slug: str = "",
     problems: dict[str, str] | None = None,
     alike: list[Alike] | None = None,
+    base: Entry | None = None,
+    overtaken: Overtaken | None = None,
 ) -> Response:
-    """The form of a member; with 422 where something has to be put right."""
+    """The form of a member; with 422 where something has to be put right, 409 where somebody was
+    quicker. base: what it was first filled with."""
     found = problems or {}
     tags = [tag for tag in languages.LANGUAGES if tag != languages.SOURCE]
     own = [tag for tag in entry.names if tag not in tags and f"name-{tag}" not in found]
@@ -346,11 +355,13 @@ def _form(
         other=wrong[0] if wrong else "",
         problems=found,
         alike=alike or [],
+        base=member_edits.packed(base) if base else "",
+        overtaken=overtaken,
         countries=_all_countries(entry.country),
         tag_choices=_tag_choices(entry),
         language_name=_language,
     )
-    return make_response(html, 422 if problems or alike else 200)
+    return make_response(html, 409 if overtaken else 422 if problems or alike else 200)
 
 
 def _import_page(table: str = "", problem: str = "") -> Response:
