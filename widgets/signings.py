@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
-from widgets import audit, endorsing, newsletters, outbox, pacing, signatories, tables
+from widgets import audit, newsletters, outbox, pacing, signatories, tables
 from widgets.addresses import Address, Hasher
 from widgets.audit import Actor, Subject
 from widgets.jobs import Outcome, Task
@@ -288,7 +288,7 @@ def _was_asked_to_confirm(session: Session, row: Signing) -> bool:
 def _confirm(session: Session, row: Signing, method: str, now: datetime) -> None:
     """Listed at once where the letter is open and nobody like them has signed; otherwise an editor
     looks first."""
-    endorsing.one_after_another(session, row.statement_id)
+    signatories.one_after_another(session, row.statement_id)
     at_once = opening(session, row.statement_id) is Opening.OPEN and not twins(session, [row])
     session.execute(
         delete(Signing).where(  # taken back before; this is what they want now
@@ -621,7 +621,7 @@ def moderate(
     """Moves those who match, AT_ONCE at most, and writes it down; how many. Nobody is moved from a
     state that the act does not start from."""
     sources, target, told = _ACTS[act]
-    endorsing.one_after_another(session, statement.id)
+    signatories.one_after_another(session, statement.id)
     rows = session.scalars(_in_turn(wanted, sources).limit(AT_ONCE).with_for_update()).all()
     for row in rows:
         _move(session, row, target, now)
