@@ -33,7 +33,7 @@ from widgets.models import Editor, EditorSession, Role
 from widgets.web import service
 from widgets.web.server import wait_longer
 
-LARGEST_TEXT = 24_000_000  # bytes of what is typed or pasted, as it is sent: far more than is taken
+LARGEST_TEXT = 24_000_000  # bytes of what is typed or pasted, as it is sent: more than is taken
 LARGEST_UPLOAD = 34_000_000  # bytes of a form with a file
 SECONDS_TO_UPLOAD = 600.0
 MARK = 64  # letters before a form that is carried along
