@@ -2,6 +2,7 @@
 
 import csv
 import io
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -530,3 +531,37 @@ def test_names_of_the_list_are_as_the_table_of_names_takes_them() -> None:
     longest = Signer("A" * 120, "B" * 170, "NO", shows_name=True)
     assert len(longest.line) <= signatories.LONGEST_NAME
     assert Name(longest.line, "NO").name == longest.line
+
+
+def test_people_who_confirm_at_the_same_moment_all_get_a_place(desk: Desk) -> None:
+    pressed = [
+        desk.sign(f"p{number}@example.org", replace(ADA, name=f"Name {number}"))
+        for number in range(8)
+    ]
+    barrier = threading.Barrier(len(pressed))
+    answers: list[Answer | Exception] = []
+
+    def confirm(made: uuid.UUID) -> None:
+        barrier.wait()
+        try:
+            answers.append(desk.confirm(made))
+        except Exception as error:
+            answers.append(error)
+
+    threads = [threading.Thread(target=confirm, args=(made,)) for made in pressed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [Answer.DONE] * 8
+    assert desk.tally() == Tally(organisations=1, people=8)
+
+
+def test_the_last_page_stands_for_those_beyond_it(moderated: Desk) -> None:
+    for number in range(52):
+        moderated.signed(f"p{number}@example.org", replace(ADA, name=f"Name {number}"))
+
+    with moderated.service.database.reading() as session:
+        last = signings.listed(session, moderated.statement_id, Sort.ALL, number=99)
+    assert (last.number, last.pages, last.total, len(last.items)) == (2, 2, 52, 2)
