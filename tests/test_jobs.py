@@ -132,6 +132,11 @@ def test_a_job_that_fails_says_why_and_no_more(
     assert (failed.state, failed.error) == (JobState.FAILED, told)
 
 
+@pytest.mark.parametrize("kind", work.KINDS)
+def test_long_work_of_every_kind_gives_way_between_its_steps(kind: str) -> None:
+    assert "give_way" in work.KINDS[kind].__code__.co_names  # type: ignore[attr-defined]
+
+
 def test_jobs_are_forgotten_a_month_after_they_ended(
     service: Service, editor: Editor, steps: list[int]
 ) -> None:
