@@ -185,6 +185,11 @@ def test_a_job_that_the_database_failed_is_taken_up_again(
     assert jobs.claim(service.database, "there:1", later)
 
 
+@pytest.mark.parametrize("kind", work.KINDS)
+def test_long_work_of_every_kind_gives_way_between_its_steps(kind: str) -> None:
+    assert "give_way" in work.KINDS[kind].__code__.co_names  # type: ignore[attr-defined]
+
+
 def test_jobs_are_forgotten_a_month_after_they_ended(
     service: Service, editor: Editor, steps: list[int]
 ) -> None:

@@ -548,3 +548,12 @@ def test_many_who_confirm_at_the_same_moment_all_stand_there(desk: Desk) -> None
         assert set(threads.map(confirm, people)) == {Answer.DONE}
     assert desk.tally() == Tally(organisations=1, people=8)
     assert len(desk.names()) == 9
+
+
+def test_the_last_page_stands_for_those_beyond_it(moderated: Desk) -> None:
+    for number in range(52):
+        moderated.signed(f"p{number}@example.org", replace(ADA, name=f"Name {number}"))
+
+    with moderated.service.database.reading() as session:
+        last = signings.listed(session, moderated.statement_id, Sort.ALL, number=99)
+    assert (last.number, last.pages, last.total, len(last.items)) == (2, 2, 52, 2)

@@ -254,6 +254,7 @@ def send_invitations(service: Service, task: Task) -> Outcome:
                 if is_suppressed(service, session, contact.address):
                     lines.append(_not_written_to(contact))
             task.advance(session, task.done + len(some), len(contacts), now)
+        jobs.give_way()
     with service.database.reading() as session:
         asked = session.scalars(
             select(Invitation.member_slug).where(
@@ -318,6 +319,7 @@ def send_reminders(service: Service, task: Task) -> Outcome:
             for invitation_id in sent:
                 outbox.add(session, "reminder", now, send_at=now, invitation_id=invitation_id)
             task.advance(session, task.done + len(some), len(ids), now)
+        jobs.give_way()
         reminded += len(sent)
     return Outcome(
         f"{_people(reminded)} reminded. The mails are on their way.", (), _screen(statement_id)

@@ -35,11 +35,15 @@ STATES = {
     MessageState.REFUSED: "refused",
     MessageState.VOID: "never to be sent",
 }
-KINDS = {
+KINDS = {  # a message that …
     "confirmation": "asks to confirm a newsletter",
-    "already": "says: subscribed already",
+    "already": "says that they subscribe already",
     "sign-in": "signs an editor in",
-    "test": "test",
+    "test": "tests whether mail arrives",
+    "invitation": "asks a member to endorse",
+    "reminder": "reminds a member to endorse",
+    "sign": "asks to confirm a signature",
+    "signed-already": "says that they have signed already",
 }
 
 
@@ -156,7 +160,7 @@ def get(session: Session, message_id: uuid.UUID) -> Message:
 
 def about(session: Session, message: Message) -> About:
     """What is worth knowing of a message that was loaded here."""
-    what = KINDS.get(message.kind, message.kind.replace("-", " "))
+    what = KINDS.get(message.kind, message.kind)
     if message.sign_up:
         subscription = message.sign_up.subscription
         newsletter = subscription.newsletter

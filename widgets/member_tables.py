@@ -13,7 +13,7 @@ from functools import cache
 from babel import Locale
 from sqlalchemy.orm import Session
 
-from widgets import members, tables
+from widgets import jobs, members, tables
 from widgets.audit import Actor
 from widgets.jobs import Outcome, Task
 from widgets.members import Alike, Entry, Known, Person, Problems, checked, slug_problem
@@ -271,6 +271,7 @@ def bring_in(service: Service, task: Task) -> Outcome:
                 _follow(known, one)
                 told.append(one)
             task.advance(session, task.done + len(batch), len(table.rows), now)
+        jobs.give_way()
         for one in told:
             counts[one.does] += 1
             if one.does is Does.ASK:

@@ -155,6 +155,7 @@ def add_table(service: Service, task: Task) -> Outcome:
             if statement.standing in endorsing.PUBLIC:
                 content_changed(session)
             task.advance(session, task.done + len(some), len(table.names), now)
+        jobs.give_way()
     with service.database.reading() as session:
         count = signatories.count(session, statement_id)
     lines = [f"Line {line}: {reason}" for line, reason in table.warnings]

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from widgets import audit, newsletters, outbox, pacing, signatories, tables
+from widgets import audit, jobs, newsletters, outbox, pacing, signatories, tables
 from widgets.addresses import Address, Hasher
 from widgets.audit import Actor, Subject
 from widgets.jobs import Outcome, Task
@@ -38,7 +38,7 @@ from widgets.models.fact import content_changed
 from widgets.models.signing import SIGNED
 from widgets.newsletters import TRIES, Answer
 from widgets.pacing import Limits
-from widgets.paging import Page, paged
+from widgets.paging import PER_PAGE, Page
 from widgets.service import Service
 from widgets.text import clean, fold, has_substance, is_country
 
@@ -369,7 +369,8 @@ def get(session: Session, signing_id: uuid.UUID) -> Signing | None:
 
 
 def _move(session: Session, row: Signing, state: SigningState, now: datetime) -> None:
-    """Into another state; and its name into the list, or out of it."""
+    """Into another state; and its name into the list, or out of it. Whoever calls this has the
+    statement's names for themselves."""
     if row.state == SigningState.LISTED and row.shows_name:
         session.execute(delete(Signatory).where(Signatory.signing_id == row.id))
     row.state, row.changed_at = state, now
@@ -532,33 +533,50 @@ def matching(
 
 
 def _twins(statement_id: int) -> ColumnElement[bool]:
-    """Whether somebody else who waits or is listed looks like this one; see `twins`."""
-    there = (Signing.statement_id == statement_id, Signing.state.in_(_IN_QUESTION))
-    several = func.count() > 1
+    """Whether somebody else who waits or is listed looks like this one; see `twins`. All of them
+    are looked through at once: of 100,000, to ask of each one whether it has a twin takes minutes.
+    """
 
-    def shared(*columns: Any, **only: ColumnElement[bool]) -> ColumnElement[bool]:
-        found = select(*columns).where(*there, *only.values()).group_by(*columns).having(several)
-        return tuple_(*columns).in_(found)
+    def alike(*columns: Any) -> ColumnElement[int]:
+        return func.count().over(partition_by=columns)
 
-    return or_(
-        shared(Signing.mailbox),
-        shared(Signing.folded_name, Signing.country),
-        shared(
-            Signing.folded_name, Signing.folded_affiliation, named=Signing.folded_affiliation != ""
-        ),
+    named = Signing.folded_name
+    affiliated = (Signing.folded_affiliation != "", alike(named, Signing.folded_affiliation))
+    seen = (
+        select(
+            Signing.id,
+            alike(Signing.mailbox).label("mailboxes"),
+            alike(named, Signing.country).label("countries"),
+            case(affiliated, else_=0).label("affiliations"),
+        )
+        .where(Signing.statement_id == statement_id, Signing.state.in_(_IN_QUESTION))
+        .subquery()
     )
+    several = or_(seen.c.mailboxes > 1, seen.c.countries > 1, seen.c.affiliations > 1)
+    # kept: PostgreSQL, before it has statistics, would look through all again for each of them
+    found = select(seen.c.id).where(several).cte("found").prefix_with("MATERIALIZED")
+    return Signing.id.in_(select(found.c.id))
 
 
 def listed(
     session: Session, statement_id: int, sort: Sort, search: str = "", number: int = 1
 ) -> Page[Signing]:
-    """A page of them, the latest first."""
-    query = (
-        select(Signing)
-        .where(*matching(statement_id, sort, search))
-        .order_by(Signing.confirmed_at.desc(), Signing.id)
-    )
-    return paged(session, query, number)
+    """A page of them, the latest first; the last page where `number` is beyond it. They are
+    counted and put in order by their ids alone, and in one go: there may be 100,000."""
+    order = (Signing.confirmed_at.desc(), Signing.id)
+    wanted = matching(statement_id, sort, search)
+    query = select(Signing.id, func.count().over()).where(*wanted).order_by(*order).limit(PER_PAGE)
+    number, total = max(1, number), 0
+    found = session.execute(query.offset((number - 1) * PER_PAGE)).all()
+    if not found and number > 1:
+        total = session.scalar(select(func.count()).select_from(Signing).where(*wanted)) or 0
+        number = max(1, -(-total // PER_PAGE))
+    if not found and total:
+        found = session.execute(query.offset((number - 1) * PER_PAGE)).all()
+    total = found[0][1] if found else 0
+    ids = [row[0] for row in found]
+    items = session.scalars(select(Signing).where(Signing.id.in_(ids)).order_by(*order)).all()
+    return Page(items, number, max(1, -(-total // PER_PAGE)), total)
 
 
 def twins(session: Session, rows: Sequence[Signing]) -> dict[uuid.UUID, str]:
@@ -603,11 +621,17 @@ def _likeness(row: Signing, others: Sequence[Signing]) -> str:
     return ""
 
 
-def how_many(session: Session, wanted: Sequence[ColumnElement[bool]], act: Act) -> int:
-    """How many of them `act` would move."""
-    sources = _ACTS[act][0]
-    query = select(func.count()).select_from(Signing).where(*wanted, Signing.state.in_(sources))
-    return session.scalar(query) or 0
+def in_turn(
+    session: Session, wanted: Sequence[ColumnElement[bool]], act: Act
+) -> Sequence[uuid.UUID]:
+    """The ids of those whom `act` would move, in the order in which they confirmed: so they stand
+    in the list too."""
+    query = (
+        select(Signing.id)
+        .where(*wanted, Signing.state.in_(_ACTS[act][0]))
+        .order_by(Signing.confirmed_at, Signing.id)
+    )
+    return session.scalars(query).all()
 
 
 def moderate(
@@ -622,7 +646,13 @@ def moderate(
     state that the act does not start from."""
     sources, target, told = _ACTS[act]
     signatories.one_after_another(session, statement.id)
-    rows = session.scalars(_in_turn(wanted, sources).limit(AT_ONCE).with_for_update()).all()
+    rows = session.scalars(
+        select(Signing)
+        .where(*wanted, Signing.state.in_(sources))
+        .order_by(Signing.confirmed_at, Signing.id)
+        .limit(AT_ONCE)
+        .with_for_update()
+    ).all()
     for row in rows:
         _move(session, row, target, now)
     if rows:
@@ -634,36 +664,24 @@ def moderate(
     return len(rows)
 
 
-def _in_turn(
-    wanted: Sequence[ColumnElement[bool]], sources: Sequence[SigningState]
-) -> Select[Signing]:
-    """In the order in which they confirmed: so they stand in the list too."""
-    return (
-        select(Signing)
-        .where(*wanted, Signing.state.in_(sources))
-        .order_by(Signing.confirmed_at, Signing.id)
-    )
-
-
 def run(service: Service, task: Task) -> Outcome:
-    """The job "moderate signatures": AT_ONCE at a time, those who had confirmed when the editor
-    pressed."""
+    """The job "moderate signatures": AT_ONCE at a time. Its data are the ids of those who were
+    meant when the editor pressed, as `in_turn` has them: whether somebody is there twice depends
+    on what became of the others."""
     act, statement_id = Act(task.params["act"]), int(task.params["statement"])
-    before = datetime.fromisoformat(task.params["before"])
-    wanted = matching(statement_id, Sort(task.params["sort"]), task.params["search"])
-    wanted.append(Signing.confirmed_at <= before)
-    total = int(task.params["total"])
-    while True:
+    ids = [uuid.UUID(one) for one in (task.data or b"").decode().split()]
+    while task.done < len(ids):
+        some = ids[task.done : task.done + AT_ONCE]
+        now = datetime.now(UTC)
         with service.database.writing() as session:
-            now = datetime.now(UTC)
             statement = session.get_one(Statement, statement_id)
+            wanted = [*matching(statement_id), Signing.id.in_(some)]
             moved = moderate(session, statement, act, wanted, task.actor, now)
-            done = task.done + moved
-            task.advance(session, done, max(total, done), now)
-        if moved < AT_ONCE:
-            break
+            task.remember(session, moved=task.params.get("moved", 0) + moved)
+            task.advance(session, task.done + len(some), len(ids), now)
+        jobs.give_way()
     path = f"/admin/statements/{statement_id}/letter"
-    return Outcome(f"{task.done:,} names: {DONE[act]}.", path=path)
+    return Outcome(f"{task.params.get('moved', 0):,} names: {DONE[act]}.", path=path)
 
 
 DONE = {
@@ -687,16 +705,20 @@ def change_opening(
 
 def exported(session: Session, statement_id: int) -> str:
     """All who have confirmed, as a table. Times are ISO 8601 in UTC."""
-    rows = session.scalars(
-        select(Signing)
+    rows = session.execute(
+        select(
+            Signing.name, Signing.affiliation, Signing.country, Signing.address,
+            Signing.shows_name, Signing.state, Signing.site, Signing.lang, Signing.asked_at,
+            Signing.confirmed_at,
+        )
         .where(*matching(statement_id))
         .order_by(Signing.confirmed_at, Signing.id)
         .execution_options(yield_per=1000)
-    )
+    )  # fmt: skip
     return tables.written(EXPORTED, map(_exported, rows))
 
 
-def _exported(row: Signing) -> dict[str, str]:
+def _exported(row: Any) -> dict[str, str]:
     return {
         "name": row.name,
         "affiliation": row.affiliation,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tests.samples import open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import signatories
+from widgets import signatories, signings
 from widgets.models import (
     AuditEntry,
     Job,
@@ -166,6 +166,20 @@ def test_many_are_a_job_that_takes_only_who_was_there(
         job = session.scalars(select(Job)).one()
         assert (job.state, job.done) == (JobState.DONE, 601)
         assert job.outcome["text"] == "601 names: listed."
+
+
+def test_a_job_refuses_all_who_were_perhaps_there_twice_when_it_was_asked_for(
+    anna: EditorAtWork, number: int, wait: Callable[..., list[uuid.UUID]]
+) -> None:
+    once = [f"Name {place}" for place in range(251)]
+    wait("Ada Li", *once, *once)
+    page = anna.open(f"{letter(number)}?sort=twins")
+    anna.fill(page, "Refuse", act="refuse", whom="all")
+    anna.work_off()
+
+    with anna.service.database.reading() as session:
+        counts = signings.counts(session, number)
+    assert (counts.refused, counts.waiting) == (502, 1)
 
 
 def test_who_may_be_there_twice_is_marked(

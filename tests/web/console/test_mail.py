@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.web.console.conftest import EditorAtWork
-from widgets import outbox
+from widgets import letters, mailroom, outbox
 from widgets.delivery import deliver_due, transport
 from widgets.models import AuditEntry, Message, MessageState, Role
 from widgets.service import Service
@@ -76,6 +76,10 @@ def test_messages_are_counted_and_shown_by_state_and_kind(
     assert "550 no such mailbox" in page.text
     assert page.text.count("anna@example.org") == 1
     assert "Nothing here" in anna.open("/admin/mail?state=refused&kind=sign-in").text
+
+
+def test_every_kind_of_mail_has_a_name() -> None:
+    assert set(mailroom.KINDS) == set(letters.KINDS)
 
 
 def test_an_editor_does_not_see_addresses(

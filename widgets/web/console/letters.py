@@ -73,9 +73,17 @@ def moderate(editor: Editor, number: int) -> AnyResponse:
         return _index(number, sort, searched, "Tick the names that you mean first.", 422)
     with service().database.writing() as session:
         statement = _found(session, number)
-        total = signings.how_many(session, wanted, act)
-        if total > signings.AT_ONCE:
-            job_id = _start(session, editor, number, act, sort, searched, total, now)
+        ids = signings.in_turn(session, wanted, act)
+        if len(ids) > signings.AT_ONCE:
+            job_id = jobs.start(
+                session,
+                editor,
+                "moderate signatures",
+                now,
+                params={"statement": number, "act": act},
+                data="\n".join(one.hex for one in ids).encode(),
+                total=len(ids),
+            )
             return noted("It is under way.", url_for("jobs.progress", job_id=job_id))
         moved = signings.moderate(session, statement, act, wanted, Actor.of(editor), now)
     names = "1 name is" if moved == 1 else f"{moved:,} names are"
@@ -96,27 +104,6 @@ def export(editor: Editor, number: int) -> AnyResponse:
     response = Response("\ufeff" + table, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{statement.slug}-signed.csv"'
     return response
-
-
-def _start(
-    session: Session,
-    editor: Editor,
-    number: int,
-    act: Act,
-    sort: Sort,
-    searched: str,
-    total: int,
-    now: datetime,
-) -> uuid.UUID:
-    params = {
-        "statement": number,
-        "act": act,
-        "sort": sort,
-        "search": searched,
-        "total": total,
-        "before": now.isoformat(),
-    }
-    return jobs.start(session, editor, "moderate signatures", now, params=params, total=total)
 
 
 def _index(
