@@ -148,6 +148,9 @@ class Layout:
         for child in self._seen(words):  # in a flex column, no margins meet
             above, height, below = self._block(child, words, 0, room - 2 * self.side, Face())
             total += above + height + below
+        form = words.first("form")
+        if form and self._is_long(form) and form.lang.partition("-")[0] in STACKED:
+            total += 28  # of so many lines, one may be broken elsewhere: none may be left out
         return total
 
     def _footer(self, footer: Node) -> float:
