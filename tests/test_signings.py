@@ -16,7 +16,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from tests.samples import open_to_the_public, publish, statement_file
-from widgets import newsletters, records, signatories, signings, statements
+from widgets import moderation, newsletters, records, signatories, signings, statements
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.letters import compose
@@ -31,11 +31,12 @@ from widgets.models import (
     Statement,
     Subscription,
 )
+from widgets.moderation import Act, Sort
 from widgets.newsletters import Answer
 from widgets.pacing import Limits
 from widgets.service import Service
 from widgets.signatories import Name, Tally
-from widgets.signings import Act, Incomplete, NotOpen, Signer, Sort
+from widgets.signings import Incomplete, NotOpen, Signer
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 LIMITS = Limits(per_mailbox=3, per_domain=4, unlimited_domains=frozenset({"large.example"}))
@@ -93,8 +94,8 @@ class Desk:
     def moderate(self, act: Act, sort: Sort = Sort.ALL, search: str = "") -> int:
         with self.service.database.writing() as session:
             statement = session.get_one(Statement, self.statement_id)
-            wanted = signings.matching(self.statement_id, sort, search)
-            return signings.moderate(session, statement, act, wanted, COMMAND_LINE, self.now)
+            wanted = moderation.matching(self.statement_id, sort, search)
+            return moderation.moderate(session, statement, act, wanted, COMMAND_LINE, self.now)
 
     def suppress(self, address: str = ANNA) -> None:
         with self.service.database.writing() as session:
@@ -112,9 +113,9 @@ class Desk:
         with self.service.database.reading() as session:
             return signatories.tally(session, self.statement_id)
 
-    def counts(self) -> signings.Counts:
+    def counts(self) -> moderation.Counts:
         with self.service.database.reading() as session:
-            return signings.counts(session, self.statement_id)
+            return moderation.counts(session, self.statement_id)
 
     def mails(self) -> list[tuple[str, str]]:
         with self.service.database.reading() as session:
@@ -363,7 +364,7 @@ def test_who_may_have_signed_twice_waits_for_an_editor(
 
     assert desk.state(second) == SigningState.CONFIRMED
     with desk.service.database.reading() as session:
-        page = signings.listed(session, desk.statement_id, Sort.TWINS)
+        page = moderation.listed(session, desk.statement_id, Sort.TWINS)
         assert {row.id for row in page.items} == {first, second}
         assert set(signings.twins(session, page.items)) == {first, second}
 
@@ -415,7 +416,7 @@ def test_the_counts_are_of_people(desk: Desk) -> None:
     desk.withdraw(desk.signed("c@large.example", replace(ADA, name="C")))
     desk.withdraw(desk.sign("d@large.example"))  # never confirmed: nobody
 
-    assert desk.counts() == signings.Counts(
+    assert desk.counts() == moderation.Counts(
         pending=1, waiting=0, shown=1, hidden=1, refused=0, withdrawn=1
     )
 
@@ -434,7 +435,7 @@ def test_the_table_has_everybody_and_no_formula(desk: Desk) -> None:
     desk.signed(signer=Signer("=cmd|A1", "+Org", "NO", shows_name=True))
     desk.withdraw(desk.signed("gone@example.org", replace(ADA, name="Gone")))
     with desk.service.database.reading() as session:
-        (row,) = csv.DictReader(io.StringIO(signings.exported(session, desk.statement_id)))
+        (row,) = csv.DictReader(io.StringIO(moderation.exported(session, desk.statement_id)))
 
     assert (row["name"], row["affiliation"]) == ("'=cmd|A1", "'+Org")
     assert (row["address"], row["state"], row["shown"]) == (ANNA, "listed", "yes")
@@ -501,8 +502,8 @@ def test_ten_thousand_signers_are_counted_and_looked_through_quickly(moderated: 
         _many(session, moderated.statement_id, 10_000)
     began = datetime.now(UTC)
     with moderated.service.database.reading() as session:
-        assert signings.counts(session, moderated.statement_id).waiting == 10_000
-        page = signings.listed(session, moderated.statement_id, Sort.TWINS, number=3)
+        assert moderation.counts(session, moderated.statement_id).waiting == 10_000
+        page = moderation.listed(session, moderated.statement_id, Sort.TWINS, number=3)
         assert page.total == 0
         assert signatories.tally(session, moderated.statement_id) == Tally(organisations=1)
     assert datetime.now(UTC) - began < timedelta(seconds=5)
@@ -555,5 +556,5 @@ def test_the_last_page_stands_for_those_beyond_it(moderated: Desk) -> None:
         moderated.signed(f"p{number}@example.org", replace(ADA, name=f"Name {number}"))
 
     with moderated.service.database.reading() as session:
-        last = signings.listed(session, moderated.statement_id, Sort.ALL, number=99)
+        last = moderation.listed(session, moderated.statement_id, Sort.ALL, number=99)
     assert (last.number, last.pages, last.total, len(last.items)) == (2, 2, 52, 2)

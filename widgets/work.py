@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from widgets import inviting, jobs, member_tables, names_by_hand, signings, subscriber_imports
+from widgets import (
+    inviting,
+    jobs,
+    member_tables,
+    moderation,
+    names_by_hand,
+    subscriber_imports,
+)
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
 from widgets.service import Service
 
@@ -20,7 +27,7 @@ KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
     "remind members": inviting.send_reminders,
     "add names": names_by_hand.add_table,
     subscriber_imports.KIND: subscriber_imports.run,
-    "moderate signatures": signings.run,
+    "moderate signatures": moderation.run,
 }
 
 

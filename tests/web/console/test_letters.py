@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tests.samples import open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import signatories, signings
+from widgets import moderation, signatories
 from widgets.models import (
     AuditEntry,
     Job,
@@ -178,7 +178,7 @@ def test_a_job_refuses_all_who_were_perhaps_there_twice_when_it_was_asked_for(
     anna.work_off()
 
     with anna.service.database.reading() as session:
-        counts = signings.counts(session, number)
+        counts = moderation.counts(session, number)
     assert (counts.refused, counts.waiting) == (502, 1)
 
 

@@ -8,10 +8,10 @@ from flask import Response, abort, make_response, render_template, request, url_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import audit, jobs, languages, signings, text
+from widgets import audit, jobs, languages, moderation, signings, text
 from widgets.audit import Actor, Subject
 from widgets.models import Editor, Opening, Role, Signing, Statement
-from widgets.signings import Act, Sort
+from widgets.moderation import Act, Sort
 from widgets.web import service
 from widgets.web.console.asked import page_number, search
 from widgets.web.console.door import Screen, noted
@@ -46,9 +46,9 @@ def change_opening(editor: Editor, number: int) -> AnyResponse:
         abort(400)
     with service().database.writing() as session:
         statement = _found(session, number)
-        if asked == Opening.NO and signings.counts(session, number).signed:
+        if asked == Opening.NO and moderation.counts(session, number).signed:
             abort(400)  # who signed would vanish without a word: it is closed instead
-        signings.change_opening(
+        moderation.change_opening(
             session, statement, Opening(asked), Actor.of(editor), datetime.now(UTC)
         )
     return noted(OPENED[Opening(asked)], url_for("letters.index", number=number))
@@ -64,17 +64,17 @@ def moderate(editor: Editor, number: int) -> AnyResponse:
     sort, searched = _sort(request.form.get("sort", "")), search(request.form)
     back = _address(number, sort, searched)
     now = datetime.now(UTC)
-    wanted = signings.matching(number, sort, searched)
+    wanted = moderation.matching(number, sort, searched)
     if request.form.get("whom") == "all":
         wanted.append(Signing.confirmed_at <= now)
     elif ticked := _ticked():
-        wanted = [*signings.matching(number), Signing.id.in_(ticked)]
+        wanted = [*moderation.matching(number), Signing.id.in_(ticked)]
     else:
         return _index(number, sort, searched, "Tick the names that you mean first.", 422)
     with service().database.writing() as session:
         statement = _found(session, number)
-        ids = signings.in_turn(session, wanted, act)
-        if len(ids) > signings.AT_ONCE:
+        ids = moderation.in_turn(session, wanted, act)
+        if len(ids) > moderation.AT_ONCE:
             job_id = jobs.start(
                 session,
                 editor,
@@ -85,9 +85,9 @@ def moderate(editor: Editor, number: int) -> AnyResponse:
                 total=len(ids),
             )
             return noted("It is under way.", url_for("jobs.progress", job_id=job_id))
-        moved = signings.moderate(session, statement, act, wanted, Actor.of(editor), now)
+        moved = moderation.moderate(session, statement, act, wanted, Actor.of(editor), now)
     names = "1 name is" if moved == 1 else f"{moved:,} names are"
-    return noted(f"{names} {signings.DONE[act]}." if moved else "There was nothing to do.", back)
+    return noted(f"{names} {moderation.DONE[act]}." if moved else "There was nothing to do.", back)
 
 
 @screen.post("/export", role=Role.ADMINISTRATOR)
@@ -96,7 +96,7 @@ def export(editor: Editor, number: int) -> AnyResponse:
     # The table is made before it is written down: a long one would keep readers from signing.
     with service().database.reading() as session:
         _found(session, number)
-        table = signings.exported(session, number)
+        table = moderation.exported(session, number)
     with service().database.writing() as session:
         statement = _found(session, number)
         subject = Subject("statement", statement.id, statement.title)
@@ -116,9 +116,9 @@ def _index(
     searched = search() if searched is None else searched
     with service().database.reading() as session:
         statement = _found(session, number)
-        counts = signings.counts(session, number)
+        counts = moderation.counts(session, number)
         sort = sort or _sort(request.args.get("sort", ""), counts)
-        page = signings.listed(session, number, sort, searched, page_number())
+        page = moderation.listed(session, number, sort, searched, page_number())
         twins = signings.twins(session, [one for one in page.items if one.state != "refused"])
     html = render_template(
         "console/letter.html",
@@ -148,7 +148,7 @@ def _acts(sort: Sort) -> list[tuple[Act, str]]:
     return [(act, word) for act, word in words.items() if act not in none.get(sort, set())]
 
 
-def _sort(asked: str, counts: signings.Counts | None = None) -> Sort:
+def _sort(asked: str, counts: moderation.Counts | None = None) -> Sort:
     """Without a wish: those who wait, if there are any."""
     if asked in set(Sort):
         return Sort(asked)
@@ -157,7 +157,7 @@ def _sort(asked: str, counts: signings.Counts | None = None) -> Sort:
 
 def _ticked() -> list[uuid.UUID]:
     found = []
-    for value in request.form.getlist("signature")[: signings.AT_ONCE]:
+    for value in request.form.getlist("signature")[: moderation.AT_ONCE]:
         try:
             found.append(uuid.UUID(value))
         except ValueError:
