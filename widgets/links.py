@@ -19,6 +19,8 @@ CODE_FOR = timedelta(hours=24)
 SIGN_IN_DIGITS = 8
 SIGN_IN_FOR = timedelta(minutes=15)
 PREVIEW_FOR = timedelta(hours=1)
+PREFERENCES_FOR = timedelta(days=90)
+RECORD_FOR = timedelta(hours=24)
 FORM_FOR_HOURS = 7 * 24
 
 
@@ -44,6 +46,13 @@ class Purpose(Enum):
     ENDORSE = "endorse"
     KEPT = "kept"
     PREVIEW = "preview"
+    PREFERENCES = "preferences"
+    RECORD = "record"
+    CHANGE = "change"
+    RETURN = "return"
+
+
+_NOT_TIMED = (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE, Purpose.KEPT, Purpose.RETURN)
 
 
 class Links:
@@ -61,7 +70,7 @@ class Links:
                 old_to_new, salt=f"undersigned {purpose.value}", **options
             )
             for purpose in Purpose
-            if purpose not in (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE, Purpose.KEPT)
+            if purpose not in _NOT_TIMED
         }
         self._forms: dict[Purpose, URLSafeSerializer] = {
             purpose: URLSafeSerializer(old_to_new, salt=f"undersigned {purpose.value}", **options)
@@ -121,6 +130,49 @@ class Links:
     def read_preview(self, token: str) -> uuid.UUID:
         """What an editor wanted to see. Raises BadLink, and ExpiredLink after PREVIEW_FOR."""
         return _long(self._read(Purpose.PREVIEW, token, PREVIEW_FOR))
+
+    def preferences(self, subscriber: uuid.UUID) -> str:
+        return self._make(Purpose.PREFERENCES, _short(subscriber))
+
+    def read_preferences(self, token: str) -> uuid.UUID:
+        """The subscriber. Raises BadLink, and ExpiredLink after PREFERENCES_FOR: mail is passed
+        on, and kept for years."""
+        return _long(self._read(Purpose.PREFERENCES, token, PREFERENCES_FOR))
+
+    def read_old_preferences(self, token: str) -> uuid.UUID:
+        """The same, however old: to send a new link to whom it was for. Raises BadLink."""
+        return _long(self._read(Purpose.PREFERENCES, token, None))
+
+    def record(self, subscriber: uuid.UUID) -> str:
+        """For the mail by which somebody sees all that is kept of them."""
+        return self._make(Purpose.RECORD, _short(subscriber))
+
+    def read_record(self, token: str) -> uuid.UUID:
+        """The subscriber. Raises BadLink, and ExpiredLink after RECORD_FOR."""
+        return _long(self._read(Purpose.RECORD, token, RECORD_FOR))
+
+    def change(self, address_change: uuid.UUID) -> str:
+        """For the mail that asks the owner of a new address to confirm it."""
+        return self._make(Purpose.CHANGE, _short(address_change))
+
+    def read_change(self, token: str) -> uuid.UUID:
+        """The change of address. Raises BadLink, and ExpiredLink after CONFIRM_FOR."""
+        return _long(self._read(Purpose.CHANGE, token, CONFIRM_FOR))
+
+    def return_tag(self, message: uuid.UUID) -> str:
+        """What stands in the return path of a message, so that a report of its fate names it
+        (VERP): 40 small letters and digits, since other servers may change capitals."""
+        return _returned(self._keys[0], message)
+
+    def read_return_tag(self, tag: str) -> uuid.UUID:
+        """The message. Raises BadLink."""
+        try:
+            message = uuid.UUID(bytes=base64.b32decode(tag[:26].upper() + "======"))
+        except ValueError:
+            raise BadLink from None
+        if not any(hmac.compare_digest(_returned(key, message), tag.lower()) for key in self._keys):
+            raise BadLink
+        return message
 
     def form(self, newsletter: str, consent_text: int, hour: int) -> str:
         """The token of a form: the same for all who are shown it within one hour (counted from
@@ -227,6 +279,13 @@ def _code(key: str, sign_up: uuid.UUID, digits: int = 6) -> str:
     offset = digest[-1] & 0x0F
     number = int.from_bytes(digest[offset : offset + 4]) & 0x7FFFFFFF
     return f"{number % 10**digits:0{digits}d}"
+
+
+def _returned(key: str, message: uuid.UUID) -> str:
+    secret = hashlib.sha256(f"undersigned {Purpose.RETURN.value}\0{key}".encode()).digest()
+    digest = hmac.new(secret, message.bytes, hashlib.sha256).digest()
+    mark = base64.b32encode(digest[:9]).decode()[:14]
+    return (base64.b32encode(message.bytes).decode().rstrip("=") + mark).lower()
 
 
 def _mark(key: str, browser: str, form: str) -> str:

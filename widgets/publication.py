@@ -137,6 +137,7 @@ def publish(
         words.withdrawal = None
     statement.withdrawn_on = statement.publish_at = None
     statement.standing = Standing.PUBLISHED
+    statement.published_at = statement.published_at or now
     statement.updated_at = now
     _note(session, statement, actor, PUBLISHED, now, **({"again": "yes"} if is_again else {}))
     content_changed(session)

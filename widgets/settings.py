@@ -24,6 +24,7 @@ from widgets.languages import LANGUAGES, SOURCE
 PREFIX = "UNDERSIGNED"
 SHORTEST_SECRET = 16
 MOST = 1e9  # of anything that is counted or waited for
+RELAYS = ("mailgun", "postmark", "resend", "sendgrid", "ses")
 STARTTLS = ("offered", "required", "off")  # in SMTP_URL; see widgets.delivery.SmtpTransport
 Number = TypeVar("Number", int, float)
 # Large providers' domains are shared by millions: a limit on them would be a limit on everybody.
@@ -51,7 +52,17 @@ class Settings:
     database_url: str = ""  # empty: SQLite in the instance folder
     instance_path: Path = Path("instance")
     smtp_url: str | None = None  # None: mail lands in a mailbox page (not in production)
+    smtp_connections: int = 4  # beside each other, for issues of newsletters
+    mail_limit: str = ""  # of issues, to the relay, like 50/second; empty: as fast as it takes them
+    mail_domain_limit: str = ""  # of issues, to one recipient domain, like 20/minute
     mail_from: str = ""  # empty: no-reply at the base URL's host
+    return_path: str = ""  # an address for what can't be delivered; empty: mail_from's
+    reports_url: str = ""  # where that arrives: imaps://, maildir:// or lmtp://; empty: nowhere
+    relay: str = ""  # whose webhooks are believed: one of RELAYS; empty: none's
+    relay_secret: str | None = None  # by which its webhooks are known
+    dkim_selector: str = ""  # empty: the relay signs
+    dkim_key: str = ""  # the file of the private key
+    postal_address: str = ""  # stands under issues, where a law asks for it
     network_name: str = ""  # empty: the base URL's host
     contact: str = ""  # an address for questions about privacy; empty: mail_from's
     language: str = SOURCE  # one of widgets.languages.LANGUAGES, where a reader asks for none
@@ -69,6 +80,10 @@ class Settings:
     sightings_seconds: float = 60.0  # between two writings of what was shown where; 0: not counted
     feed_seconds: float = 900.0  # between two fetches of a feed that the network follows
     feed_allow_private: bool = False  # feeds may lie on this machine and in private networks
+    webhook_allow_private: bool = False  # so may what our webhooks tell
+    unconfirmed_days: int = 30  # how long an address is kept that was never confirmed
+    evidence_days: int = 3 * 365  # how long the evidence of a consent is kept after leaving
+    mail_days: int = 30  # how long is kept what was sent to whom
     host: str = "127.0.0.1"
     port: int = 8000
     web_workers: int = 2
@@ -187,7 +202,17 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         database_url=text("DATABASE_URL", usual.database_url),
         instance_path=Path(text("INSTANCE_PATH", "") or usual.instance_path).absolute(),
         smtp_url=text("SMTP_URL", "") or None,
+        smtp_connections=number("SMTP_CONNECTIONS", usual.smtp_connections, 1, 100),
+        mail_limit=text("MAIL_LIMIT", usual.mail_limit),
+        mail_domain_limit=text("MAIL_DOMAIN_LIMIT", usual.mail_domain_limit),
         mail_from=text("MAIL_FROM", usual.mail_from),
+        return_path=text("RETURN_PATH", usual.return_path),
+        reports_url=text("REPORTS_URL", usual.reports_url),
+        relay=text("RELAY", usual.relay).lower(),
+        relay_secret=text("RELAY_SECRET", "") or None,
+        dkim_selector=text("DKIM_SELECTOR", usual.dkim_selector),
+        dkim_key=text("DKIM_KEY", usual.dkim_key),
+        postal_address=text("POSTAL_ADDRESS", usual.postal_address),
         network_name=text("NETWORK_NAME", usual.network_name),
         contact=text("CONTACT", usual.contact),
         language=text("LANGUAGE", usual.language).lower(),
@@ -207,6 +232,10 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         sightings_seconds=number("SIGHTINGS_SECONDS", usual.sightings_seconds, 0),
         feed_seconds=number("FEED_SECONDS", usual.feed_seconds, 1),
         feed_allow_private=truth("FEED_ALLOW_PRIVATE", usual.feed_allow_private),
+        webhook_allow_private=truth("WEBHOOK_ALLOW_PRIVATE", usual.webhook_allow_private),
+        unconfirmed_days=number("UNCONFIRMED_DAYS", usual.unconfirmed_days, 1, 3650),
+        evidence_days=number("EVIDENCE_DAYS", usual.evidence_days, 0, 36500),
+        mail_days=number("MAIL_DAYS", usual.mail_days, 8, 3650),
         host=host,
         port=port,
         web_workers=number("WEB_WORKERS", usual.web_workers, 1),
@@ -262,17 +291,16 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}_LIMIT_STORAGE must be memory:// or like valkey://host:6379.")
     if settings.mail_from and not _is_one_address(settings.mail_from):
         found.append(f"{PREFIX}_MAIL_FROM must be one address, with or without a name before it.")
+    found += _problems_of_mail(settings)
     if settings.contact and not _is_one_address(settings.contact):
         found.append(f"{PREFIX}_CONTACT must be an e-mail address.")
     if settings.language not in LANGUAGES:
         found.append(f"{PREFIX}_LANGUAGE must be one of {', '.join(LANGUAGES)}.")
     if not re.fullmatch(r"[0-9a-f]{6}", settings.accent):
         found.append(f"{PREFIX}_ACCENT must be six hexadecimal digits, like b3261e.")
-    if settings.client_limit:
-        try:
-            parse_many(settings.client_limit)
-        except ValueError:
-            found.append(f"{PREFIX}_CLIENT_LIMIT must look like 30/minute;300/hour, or be empty.")
+    for name in ("CLIENT_LIMIT", "MAIL_LIMIT", "MAIL_DOMAIN_LIMIT"):
+        if not _is_limit(getattr(settings, name.lower())):
+            found.append(f"{PREFIX}_{name} must look like 30/minute;300/hour, or be empty.")
     origin = r"https?://(\*\.)?[\w.-]+(:\d+)?"
     if not re.fullmatch(rf"\*|{origin}( +{origin})*", settings.frame_ancestors):
         found.append(
@@ -282,6 +310,33 @@ def _problems(settings: Settings) -> list[str]:
     if base is not None and not settings.is_local:
         found += _unsafe_in_production(settings)
     return found
+
+
+def _problems_of_mail(settings: Settings) -> list[str]:
+    found: list[str] = []
+    if settings.return_path and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", settings.return_path):
+        found.append(f"{PREFIX}_RETURN_PATH must be an e-mail address, without a name.")
+    if settings.reports_url and not re.match(
+        r"imaps?://[^/]+|maildir:///.|lmtp://[^/]+:\d+$", settings.reports_url
+    ):
+        found.append(
+            f"{PREFIX}_REPORTS_URL must look like imaps://user:password@host/INBOX, "
+            "maildir:///path/to/it or lmtp://127.0.0.1:8024."
+        )
+    if settings.relay and settings.relay not in RELAYS:
+        found.append(f"{PREFIX}_RELAY must be one of {', '.join(RELAYS)}, or empty.")
+    if bool(settings.relay) != bool(settings.relay_secret):
+        found.append(f"{PREFIX}_RELAY and {PREFIX}_RELAY_SECRET need each other.")
+    if bool(settings.dkim_selector) != bool(settings.dkim_key):
+        found.append(f"{PREFIX}_DKIM_SELECTOR and {PREFIX}_DKIM_KEY need each other.")
+    return found
+
+
+def _is_limit(text: str) -> bool:
+    try:
+        return not text or bool(parse_many(text))
+    except ValueError:
+        return False
 
 
 def _is_one_address(text: str) -> bool:

@@ -3,7 +3,7 @@ language that is asked for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 
@@ -424,6 +424,7 @@ def _save(
         "endorsement": file.endorsement,
         "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
         "publish_at": None,
+        "published_at": statement.published_at or _when(file.published_on, now),
         "withdrawn_on": file.withdrawn_on,
         "withdrawal": statement.withdrawal if file.withdrawn_on else None,
         "image_id": image_row(session, picture).id if picture else None,
@@ -483,6 +484,12 @@ _OF_A_TRANSLATION = {
     Change.CHANGED: "changed",
     Change.TAKEN_BACK: "removed a translation of",
 }
+
+
+def _when(day: date, now: datetime) -> datetime:
+    """The moment at which a file of that day is held to be published: what is brought in from an
+    archive is no news."""
+    return now if day >= now.date() else datetime.combine(day, time(), UTC)
 
 
 def _save_translation(session: Session, file: TranslationFile, now: datetime) -> Imported:

@@ -2,15 +2,24 @@
 
 from widgets.models.audit import AuditEntry
 from widgets.models.base import Base
+from widgets.models.bounce import Bounce, BounceKind
 from widgets.models.database import Database
+from widgets.models.digest import (
+    Digest,
+    DigestEdition,
+    DigestState,
+    DigestStatement,
+    DigestText,
+)
 from widgets.models.editor import Editor, EditorSession, Role, SignInLink
 from widgets.models.fact import Fact
 from widgets.models.feed import Feed, Post
 from widgets.models.invitation import Invitation, Reply
 from widgets.models.job import Job, JobState
 from widgets.models.member import Contact, Member, Sighting, Site
-from widgets.models.newsletter import ConsentText, Newsletter, NewsletterText
+from widgets.models.newsletter import ConsentText, Newsletter, NewsletterText, Rhythm
 from widgets.models.outbox import Message, MessageState
+from widgets.models.partner import Partner, PartnerEntry
 from widgets.models.signing import Signing, SigningState
 from widgets.models.statement import (
     Consented,
@@ -24,6 +33,7 @@ from widgets.models.statement import (
     Version,
 )
 from widgets.models.subscriber import (
+    AddressChange,
     Consent,
     SignUp,
     State,
@@ -31,15 +41,26 @@ from widgets.models.subscriber import (
     Subscription,
     Suppression,
 )
+from widgets.models.webhook import ApiKey, CallState, Webhook, WebhookCall
 
 __all__ = [
+    "AddressChange",
+    "ApiKey",
     "AuditEntry",
     "Base",
+    "Bounce",
+    "BounceKind",
+    "CallState",
     "Consent",
     "ConsentText",
     "Consented",
     "Contact",
     "Database",
+    "Digest",
+    "DigestEdition",
+    "DigestState",
+    "DigestStatement",
+    "DigestText",
     "Editor",
     "EditorSession",
     "Fact",
@@ -54,9 +75,12 @@ __all__ = [
     "Newsletter",
     "NewsletterText",
     "Opening",
+    "Partner",
+    "PartnerEntry",
     "Post",
     "Preview",
     "Reply",
+    "Rhythm",
     "Role",
     "Sighting",
     "SignInLink",
@@ -73,4 +97,6 @@ __all__ = [
     "Suppression",
     "Translation",
     "Version",
+    "Webhook",
+    "WebhookCall",
 ]

@@ -61,6 +61,8 @@ class Statement(Base):
     focus_y: Mapped[int] = mapped_column(default=30)  # per cent from the top: faces are above
     standing: Mapped[str] = mapped_column(String(16), default=Standing.PUBLISHED)
     publish_at: Mapped[datetime | None] = mapped_column(index=True)  # by itself, at this moment
+    published_at: Mapped[datetime | None] = mapped_column(index=True)  # for the first time
+    is_urgent: Mapped[bool] = mapped_column(default=False)  # worth an alert
     correction: Mapped[str | None] = mapped_column(Text)  # what was corrected, for readers
     corrected_on: Mapped[date | None]
     withdrawn_on: Mapped[date | None]

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widgets.models.base import Base
@@ -33,7 +33,10 @@ class Subscriber(Base):
 
 
 class Subscription(Base):
-    """Subscriber × newsletter. `epoch` grows by one with every change of `state`."""
+    """Subscriber × newsletter, and what they wish of it. `epoch` grows by one with every change of
+    `state`. topics (in any language) and countries (ISO 3166-1 alpha-2): a statement on one of
+    these is wanted; none of both: all are. soft_bounces: since the last issue that did not bounce.
+    """
 
     __tablename__ = "subscriptions"
     __table_args__ = (
@@ -48,6 +51,12 @@ class Subscription(Base):
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletters.id"))
     state: Mapped[str] = mapped_column(String(16), default=State.PENDING)
     epoch: Mapped[int] = mapped_column(default=0)
+    lang: Mapped[str | None] = mapped_column(String(35))  # None: as it was asked for
+    rhythm: Mapped[str | None] = mapped_column(String(8))  # None: the newsletter's
+    topics: Mapped[list[str]] = mapped_column(JSON, default=list)
+    countries: Mapped[list[str]] = mapped_column(JSON, default=list)
+    paused_until: Mapped[datetime | None]
+    soft_bounces: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
@@ -104,11 +113,36 @@ class Consent(Base):
     withdrawn_at: Mapped[datetime | None]
 
 
+class AddressChange(Base):
+    """A subscriber's wish to be written to at another address, until its owner confirms it. key,
+    mailbox and domain are keyed hashes; send_at is as in SignUp."""
+
+    __tablename__ = "address_changes"
+    __table_args__ = (Index(None, "mailbox", "asked_at"), Index(None, "domain", "send_at"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subscriber_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("subscribers.id", ondelete="CASCADE"), index=True
+    )
+    key: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(Text)
+    lang: Mapped[str] = mapped_column(String(35))
+    mailbox: Mapped[str] = mapped_column(String(64))
+    domain: Mapped[str] = mapped_column(String(64))
+    send_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+    subscriber: Mapped[Subscriber] = relationship()
+
+
 class Suppression(Base):
-    """An address we must not write to, as its keyed hash and nothing else."""
+    """An address we must not write to, as its keyed hash and nothing else. until: a mailbox that
+    did not exist may exist again; None: for good."""
 
     __tablename__ = "suppressions"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     reason: Mapped[str] = mapped_column(String(32))
+    until: Mapped[datetime | None]
     created_at: Mapped[datetime]
