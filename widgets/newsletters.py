@@ -12,7 +12,7 @@ from enum import Enum
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from widgets import outbox, pacing
+from widgets import outbox, pacing, webhooks
 from widgets.addresses import Address, Hasher
 from widgets.links import CODE_FOR, Links
 from widgets.models import (
@@ -30,6 +30,7 @@ from widgets.models import (
 )
 from widgets.models.database import insert, one_at_a_time
 from widgets.pacing import Limits
+from widgets.webhooks import Event
 
 TRIES = 5  # of one code
 
@@ -196,6 +197,9 @@ def _asked(
         sign_up_id=record.id,
     )
     session.flush()
+    is_to_confirm = record.send_at is not None and state != State.CONFIRMED
+    subscription = session.get_one(Subscription, subscription_id)
+    _tell(session, Event.SUBSCRIBED, record, subscription, now, is_sent=is_to_confirm)
     return record.id
 
 
@@ -323,6 +327,7 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
         .values(withdrawn_at=now)
     )
     _call_back(session, subscription_id)
+    _tell(session, Event.UNSUBSCRIBED, None, subscription, now)
     return Answer.DONE
 
 
@@ -366,6 +371,7 @@ def confirm_elsewhere(
     evidence.subscription_id = subscription.id
     session.add(evidence)
     _call_back(session, subscription.id)
+    _tell(session, Event.CONFIRMED, evidence, subscription, now, evidence.method)
     return True
 
 
@@ -463,6 +469,50 @@ def _confirm(
         )
     )
     _call_back(session, subscription.id)
+    _tell(session, Event.CONFIRMED, record, subscription, now, method)
+
+
+def told(
+    newsletter: str,
+    subscriber_id: uuid.UUID,
+    address: str | None,
+    *,
+    site: str | None = None,
+    lang: str | None = None,
+    method: str = "",
+) -> dict[str, str | None]:
+    """What programs are told of a change of a subscription. newsletter: its slug."""
+    return {
+        "subscriber": str(subscriber_id),
+        "newsletter": newsletter,
+        "address": address,
+        "site": site,
+        "lang": lang,
+        **({"method": method} if method else {}),
+    }
+
+
+def _tell(
+    session: Session,
+    event: Event,
+    asked: SignUp | _Asked | Consent | None,
+    subscription: Subscription,
+    now: datetime,
+    method: str = "",
+    *,
+    is_sent: bool = True,
+) -> None:
+    def data() -> dict[str, str | None]:
+        return told(
+            subscription.newsletter.slug,
+            subscription.subscriber_id,
+            subscription.subscriber.address,
+            site=asked.site if asked else None,
+            lang=asked.lang if asked else lang_of_subscription(session, subscription.id),
+            method=method,
+        )
+
+    webhooks.tell(session, event, data, now, subscription.subscriber_id, is_sent=is_sent)
 
 
 def _call_back(session: Session, subscription_id: uuid.UUID) -> None:

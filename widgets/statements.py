@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Integer, Select, cast, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from widgets import audit, images, signatories, text, versions
+from widgets import audit, images, signatories, text, versions, webhooks
 from widgets.audit import COMMAND_LINE
 from widgets.models import AuditEntry, Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
@@ -453,7 +453,16 @@ def _save(
             details |= {"was": before, "is": statement.standing}
         action = "imported" if change == Change.NEW else "changed"
         _note(session, statement, action, now, details)
+    if statement.standing == Standing.PUBLISHED and _is_news(before, statement, now):
+        webhooks.tell_published(session, statement, now, again=before == Standing.WITHDRAWN)
     return Imported(file, change, count)
+
+
+def _is_news(before: str | None, statement: Statement, now: datetime) -> bool:
+    """Whether what a file made public was not so before. What comes from an archive is no news."""
+    if before is None:
+        return statement.published_at == now
+    return before != Standing.PUBLISHED
 
 
 def _made_public(statement: Statement, file: StatementFile) -> str:

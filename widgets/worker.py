@@ -4,11 +4,23 @@ editors asked for, and publish what is due."""
 import logging
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import editors, feeds, jobs, outbox, previews, publication, records, sightings, work
+from widgets import (
+    editors,
+    feeds,
+    jobs,
+    outbox,
+    previews,
+    publication,
+    records,
+    sightings,
+    webhook_delivery,
+    webhooks,
+    work,
+)
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -29,7 +41,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish):
+    for beside in (_fetch_feeds, _work, _publish, webhook_delivery.run):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -42,6 +54,8 @@ def run(service: Service, stopping: threading.Event) -> None:
                     with service.database.writing() as session:
                         for room in (records, editors, jobs, previews, sightings):
                             room.forget(session, datetime.now(UTC))
+                        kept = timedelta(days=service.settings.mail_days)
+                        webhooks.forget(session, datetime.now(UTC), kept)
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
