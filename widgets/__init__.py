@@ -13,6 +13,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
+    api,
     console,
     counting,
     crawlers,
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.install(app, service)
     errors.install(app)
     for room in (
+        api,
         crawlers,
         embeds,
         endorse,

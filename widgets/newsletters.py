@@ -113,6 +113,32 @@ def slugs(session: Session) -> list[str]:
     return list(session.scalars(select(Newsletter.slug).order_by(Newsletter.id)))
 
 
+def forms(session: Session) -> dict[str, list[Form]]:
+    """The forms of all newsletters, by slug, the oldest first; each in all its languages, its own
+    first."""
+    found: dict[str, list[Form]] = {}
+    rows = session.execute(
+        select(Newsletter.slug, NewsletterText.lang)
+        .join(NewsletterText, NewsletterText.newsletter_id == Newsletter.id)
+        .order_by(Newsletter.id, NewsletterText.lang != Newsletter.lang, NewsletterText.lang)
+    )
+    for slug, lang in rows:
+        one = form(session, slug, lang)
+        if one.lang == lang:  # it has a wording of the consent
+            found.setdefault(slug, []).append(one)
+    return found
+
+
+def has_asked(session: Session, slug: str, consent_text_id: int) -> bool:
+    """Whether this is or was a wording of the consent to a newsletter."""
+    query = (
+        select(ConsentText.id)
+        .join(Newsletter, Newsletter.id == ConsentText.newsletter_id)
+        .where(Newsletter.slug == slug, ConsentText.id == consent_text_id)
+    )
+    return session.scalar(query) is not None
+
+
 def sign_up(
     session: Session,
     hasher: Hasher,

@@ -175,6 +175,21 @@ def newest(session: Session, lang: str = "", most: int | None = None) -> list[Sh
     return [shown(statement, lang) for statement in found]
 
 
+def part(session: Session, lang: str, after: str, most: int) -> list[Shown]:
+    """The same, a part at a time: from the one after that of a slug; "": from the newest. Raises
+    NoSuchStatement where that one does not stand any more."""
+    rows = session.execute(
+        select(Statement.slug, Statement.id)
+        .where(Statement.standing == Standing.PUBLISHED)
+        .order_by(*_NEWEST_FIRST)
+    )
+    ids = dict(rows.tuples().all())
+    if after and after not in ids:
+        raise NoSuchStatement(after)
+    start = list(ids).index(after) + 1 if after else 0
+    return _in_order(session, list(ids.values())[start : start + most], lang)
+
+
 def last_change(session: Session) -> datetime | None:
     """When a statement last came, changed or was withdrawn; None where there has never been one."""
     moments = (

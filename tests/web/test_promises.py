@@ -24,11 +24,11 @@ from tests.actors import Reader
 from tests.crawl import crawl
 from tests.samples import follow, invited, open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import editors, previews
+from widgets import api_keys, editors, previews
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
-from widgets.models import Base, Role, Sighting
+from widgets.models import Base, Role, Sighting, Subscriber
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
@@ -58,7 +58,15 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
     asked = service.links.endorse(invited(service))
+    with service.database.reading() as session:
+        anna = session.scalars(select(Subscriber.id).where(Subscriber.address.like("anna@%"))).one()
     return {
+        "api.list_subscribers": [{"slug": "weekly"}],
+        "api.sign_up": [{"slug": "weekly"}],
+        "api.show_subscriber": [{"slug": "weekly", "subscriber_id": anna}],
+        "api.unsubscribe": [{"slug": "weekly", "subscriber_id": anna}],
+        "api.show_statement": [{"slug": "river-gate"}],
+        "api.list_signatories": [{"slug": "river-gate"}],
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],
@@ -131,11 +139,14 @@ def answers(
 ) -> list[tuple[str, TestResponse]]:
     """Every route of the URL map, by every method, as it answers; also wrongly asked."""
     found: list[tuple[str, TestResponse]] = []
+    with service.database.writing() as session:
+        _, key = api_keys.make(session, "The tests", True, COMMAND_LINE, datetime.now(UTC))
     for rule in app.url_map.iter_rules():
         for values in filled.get(rule.endpoint, [anything(rule)]):
             path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
-            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
-                answer = client.open(path, method=method)
+            shown = {"Authorization": f"Bearer {key}"} if path.startswith("/api/") else {}
+            for method in sorted((rule.methods or set()) & {"GET", "POST", "DELETE"}):
+                answer = client.open(path, method=method, headers=shown)
                 found.append((f"{method} {path} ({rule.endpoint})", answer))
     wrong = (
         "/nothing",
@@ -152,6 +163,8 @@ def answers(
         "/%FF%FE",
         "/embed/statements/%00",
         "/pictures/../x",
+        "/api/v1/nothing",
+        "/api/v1/members",
     )
     found += [(f"GET {path}", client.get(path)) for path in wrong]
     found += signed_in(app, service)
