@@ -183,7 +183,7 @@ def part(session: Session, lang: str, after: str, most: int) -> list[Shown]:
         .where(Statement.standing == Standing.PUBLISHED)
         .order_by(*_NEWEST_FIRST)
     )
-    ids = dict(rows.tuples().all())
+    ids = {row[0]: row[1] for row in rows}
     if after and after not in ids:
         raise NoSuchStatement(after)
     start = list(ids).index(after) + 1 if after else 0

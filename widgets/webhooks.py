@@ -357,7 +357,7 @@ def waiting(session: Session) -> dict[int, int]:
         .where(WebhookCall.state == CallState.WAITING)
         .group_by(WebhookCall.webhook_id)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def try_again(

@@ -535,8 +535,9 @@ def test_programs_that_try_everything_meet_what_the_document_says(
     for path, item in document["paths"].items():  # so that some requests meet what is there
         for parameter in item.get("parameters", []):
             there = {"id": str(who), "slug": "weekly" if "newsletters" in path else "river-gate"}
-            kinds = [parameter["schema"], {"const": there[parameter["name"]]}]
-            parameter["schema"] = {"anyOf": kinds}
+            parameter["schema"]["enum"] = [there[parameter["name"]], there["id"]]
+    address = document["components"]["schemas"]["SignUp"]["properties"]["address"]
+    address["enum"] = ["bo@example.org", "ünï@example.org", "x@x"]
     schema = schemathesis.openapi.from_dict(document)
     schema.app = app
     seen: set[tuple[str, int]] = set()
@@ -564,4 +565,4 @@ def test_programs_that_try_everything_meet_what_the_document_says(
         ask()
 
     good = {name for name, status in seen if status < 300}
-    assert len(good) == len(list(schema.get_all_operations()))
+    assert len(good) == len(list(schema.get_all_operations())), seen
