@@ -22,10 +22,12 @@ from widgets.web.console import (
     members,
     newsletters,
     pictures,
+    programs,
     publishing,
     statements,
     subscribers,
     trail,
+    webhooks,
 )
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page, is_of_console
@@ -45,6 +47,8 @@ SCREENS: tuple[Screen, ...] = (
     newsletters.screen,
     subscribers.screen,
     mail.screen,
+    programs.screen,
+    webhooks.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
@@ -53,6 +57,7 @@ MENU = (
     ("Newsletters", "newsletters.index", Role.EDITOR),
     ("Subscribers", "subscribers.index", Role.ADMINISTRATOR),
     ("Mail", "mail.index", Role.EDITOR),
+    ("Programs", "programs.index", Role.ADMINISTRATOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
 )
