@@ -156,9 +156,11 @@ class Numbered:
     kind: str
 
 
-def part(session: Session, statement_id: int, after: int, most: int) -> list[Numbered]:
+def part(
+    session: Session, statement_id: int, after: int = 0, most: int | None = None
+) -> list[Numbered]:
     """Names in the order of their ids, from the one after an id, which need not be there any
-    more."""
+    more. most: None for all."""
     rows = session.scalars(
         select(Signatory)
         .where(Signatory.statement_id == statement_id, Signatory.id > after)

@@ -144,9 +144,13 @@ def answers(
     for rule in app.url_map.iter_rules():
         for values in filled.get(rule.endpoint, [anything(rule)]):
             path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
-            shown = {"Authorization": f"Bearer {key}"} if path.startswith("/api/") else {}
+            asked: dict[str, Any] = {}
+            if path.startswith("/api/"):
+                asked = {"headers": {"Authorization": f"Bearer {key}"}}
             for method in sorted((rule.methods or set()) & {"GET", "POST", "DELETE"}):
-                answer = client.open(path, method=method, headers=shown)
+                if asked and method == "POST":
+                    asked["json"] = {"address": "cy@example.org"}
+                answer = client.open(path, method=method, **asked)
                 found.append((f"{method} {path} ({rule.endpoint})", answer))
     wrong = (
         "/nothing",
