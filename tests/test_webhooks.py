@@ -145,7 +145,7 @@ def test_a_sign_up_a_confirmation_and_leaving_are_told(
         "subscriber.confirmed": {**usual, "site": "lamps", "method": "link"},
         "subscriber.unsubscribed": {**usual, "site": None},
     }
-    assert {one["timestamp"] for one in told(stranger)} == {"2026-03-02T12:00:00+00:00"}
+    assert {one["timestamp"] for one in told(stranger)} == {"2026-03-02T12:00:00.000+00:00"}
 
 
 def test_only_what_a_webhook_wants_is_told_it(network: Network, stranger: Stranger) -> None:
@@ -212,7 +212,7 @@ def test_publishing_is_told_with_the_public_address(
     assert told(stranger) == [
         {
             "type": "statement.published",
-            "timestamp": "2026-03-02T12:00:00+00:00",
+            "timestamp": "2026-03-02T12:00:00.000+00:00",
             "data": {
                 "statement": {
                     "slug": "river-gate",

@@ -135,8 +135,9 @@ def _row(
 
 
 def iso(moment: datetime) -> str:
-    """As programs are told a moment: ISO 8601, in UTC."""
-    return moment.isoformat(timespec="seconds")
+    """As programs are told a moment: ISO 8601, in UTC. To the millisecond: by it they know what
+    came first."""
+    return moment.isoformat(timespec="milliseconds")
 
 
 def about(statement: Statement) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def test_what_failed_is_shown_with_its_reason_and_can_be_tried_again(
     tell(service)
 
     page = anna.open(path)
-    assert "500 the server answered 500" in page.text
+    assert "the server answered 500" in page.text
     assert "It has taken nothing since" in page.text
     assert "failing" in anna.open(PATH).text
     stranger.answers["/hook"] = Says()
