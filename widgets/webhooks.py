@@ -316,8 +316,11 @@ def _new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
+_BUT_FOR_ITS_KEY = {"key_share": True}  # who tells of something meanwhile need not wait
+
+
 def _locked(session: Session, number: int) -> Webhook:
-    found = session.get(Webhook, number, with_for_update=True)
+    found = session.get(Webhook, number, with_for_update=_BUT_FOR_ITS_KEY)
     if found is None:
         raise NoSuchWebhook(number)
     return found
@@ -476,7 +479,7 @@ def record(
 
 
 def _held(session: Session, worker: str, outcome: Outcome) -> tuple[Webhook, WebhookCall] | None:
-    webhook = session.get(Webhook, outcome.webhook, with_for_update=True)
+    webhook = session.get(Webhook, outcome.webhook, with_for_update=_BUT_FOR_ITS_KEY)
     call = session.get(WebhookCall, outcome.call, with_for_update=True)
     if webhook is None or call is None:  # deleted meanwhile
         return None

@@ -24,7 +24,7 @@ from tests.actors import Reader
 from tests.crawl import crawl
 from tests.samples import follow, invited, open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import api_keys, editors, previews
+from widgets import api_keys, editors, previews, webhooks
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
@@ -32,6 +32,7 @@ from widgets.models import Base, Role, Sighting, Subscriber
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
+from widgets.webhooks import Event
 
 _PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
 ROUND_TRIP = 14_600  # bytes on the wire
@@ -61,6 +62,7 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     with service.database.reading() as session:
         anna = session.scalars(select(Subscriber.id).where(Subscriber.address.like("anna@%"))).one()
     return {
+        "webhooks.do": [{"number": 2, "act": "test"}],
         "api.list_subscribers": [{"slug": "weekly"}],
         "api.sign_up": [{"slug": "weekly"}],
         "api.show_subscriber": [{"slug": "weekly", "subscriber_id": anna}],
@@ -140,7 +142,11 @@ def answers(
     """Every route of the URL map, by every method, as it answers; also wrongly asked."""
     found: list[tuple[str, TestResponse]] = []
     with service.database.writing() as session:
-        _, key = api_keys.make(session, "The tests", True, COMMAND_LINE, datetime.now(UTC))
+        now = datetime.now(UTC)
+        _, key = api_keys.make(session, "The tests", True, COMMAND_LINE, now)
+        webhooks.add(
+            session, "https://crm.example/", list(Event), service.settings, COMMAND_LINE, now
+        )
     for rule in app.url_map.iter_rules():
         for values in filled.get(rule.endpoint, [anything(rule)]):
             path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
