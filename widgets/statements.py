@@ -187,7 +187,7 @@ def part(session: Session, lang: str, after: str, most: int) -> list[Shown]:
     if after and after not in ids:
         raise NoSuchStatement(after)
     start = list(ids).index(after) + 1 if after else 0
-    return _in_order(session, list(ids.values())[start : start + most], lang)
+    return in_order(session, list(ids.values())[start : start + most], lang)
 
 
 def last_change(session: Session) -> datetime | None:

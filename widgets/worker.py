@@ -1,5 +1,6 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, and put issues of newsletters into the outbox."""
+editors asked for, publish what is due, put issues of newsletters into the outbox, and tell other
+programs."""
 
 import logging
 import threading
