@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import editors, feeds, jobs, outbox, previews, publication, records, sightings, work
+from widgets import (
+    bounces,
+    editors,
+    feeds,
+    jobs,
+    outbox,
+    previews,
+    publication,
+    records,
+    sightings,
+    work,
+)
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -40,7 +51,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 if time.monotonic() - tidied > TIDY_EVERY:
                     tidied = time.monotonic()
                     with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings):
+                        for room in (records, editors, jobs, previews, sightings, bounces):
                             room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
