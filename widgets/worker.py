@@ -1,5 +1,5 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, and publish what is due."""
+editors asked for, publish what is due, and take in what comes back."""
 
 import logging
 import threading
@@ -17,6 +17,7 @@ from widgets import (
     previews,
     publication,
     records,
+    reports,
     sightings,
     work,
 )
@@ -40,7 +41,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish):
+    for beside in (_fetch_feeds, _work, _publish, _take_back):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -78,6 +79,11 @@ def _fetch_feeds(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not fetched:
             stopping.wait(LOOK_FOR_FEEDS_EVERY)
+
+
+def _take_back(service: Service, stopping: threading.Event) -> None:
+    if service.settings.reports_url:
+        reports.run(service, stopping)
 
 
 def _work(service: Service, stopping: threading.Event) -> None:
