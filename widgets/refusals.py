@@ -67,6 +67,12 @@ def kind_of_failure(status: str, diagnostic: str) -> BounceKind | None:
     return _judged(code[1] if code else "", told or status, diagnostic)
 
 
+def is_about_us(status: str, reply: str) -> bool:
+    """Whether it was refused for what it says or where it comes from, whoever it was for."""
+    said = _plain(reply[:LONGEST])
+    return bool(re.match(r"\d\.7\.", status_in(reply) or status) or _US.search(said))
+
+
 def status_in(reply: str) -> str:
     """The enhanced status code that a reply gives (RFC 3463), or ""."""
     found = _STATUS.search(reply[:LONGEST])
@@ -74,9 +80,8 @@ def status_in(reply: str) -> str:
 
 
 def _judged(code: str, status: str, words: str) -> BounceKind | None:
-    said = re.sub(r"[\s_]+", " ", words.replace("’", "'")).lower()
-    said = re.sub(r"https?://\S+", " ", said)
-    if re.match(r"\d\.7\.", status) or _US.search(said):
+    said = _plain(words)
+    if is_about_us(status, words):
         return None
     if status.endswith(".2.2") or _FULL.search(said):
         return BounceKind.SOFT
@@ -87,3 +92,8 @@ def _judged(code: str, status: str, words: str) -> BounceKind | None:
     if _LATER.search(said) or status.startswith(("5.4.", "5.2.0")):
         return BounceKind.SOFT
     return None
+
+
+def _plain(words: str) -> str:
+    said = re.sub(r"[\s_]+", " ", words.replace("’", "'")).lower()
+    return re.sub(r"https?://\S+", " ", said)
