@@ -130,7 +130,6 @@ def _row(
         "state": state,
         "not_before": now,
         "created_at": now,
-        "settled_at": None if state == CallState.WAITING else now,
     }
 
 
