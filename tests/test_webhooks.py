@@ -143,7 +143,7 @@ def test_a_sign_up_a_confirmation_and_leaving_are_told(
     assert data == {
         "subscriber.subscribed": {**usual, "site": "lamps"},
         "subscriber.confirmed": {**usual, "site": "lamps", "method": "link"},
-        "subscriber.unsubscribed": {**usual, "site": None},
+        "subscriber.unsubscribed": {**usual, "site": None, "reason": "left"},
     }
     assert {one["timestamp"] for one in told(stranger)} == {"2026-03-02T12:00:00.000+00:00"}
 

@@ -352,7 +352,7 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
         .values(withdrawn_at=now)
     )
     _call_back(session, subscription_id)
-    _tell(session, Event.UNSUBSCRIBED, None, subscription, now)
+    tell_ended(session, subscription, "left", now)
     return Answer.DONE
 
 
@@ -396,7 +396,7 @@ def confirm_elsewhere(
     evidence.subscription_id = subscription.id
     session.add(evidence)
     _call_back(session, subscription.id)
-    _tell(session, Event.CONFIRMED, evidence, subscription, now, evidence.method)
+    _tell(session, Event.CONFIRMED, evidence, subscription, now, method=evidence.method)
     return True
 
 
@@ -495,7 +495,7 @@ def _confirm(
         )
     )
     _call_back(session, subscription.id)
-    _tell(session, Event.CONFIRMED, record, subscription, now, method)
+    _tell(session, Event.CONFIRMED, record, subscription, now, method=method)
 
 
 def told(
@@ -505,17 +505,24 @@ def told(
     *,
     site: str | None = None,
     lang: str | None = None,
-    method: str = "",
+    **more: str,
 ) -> dict[str, str | None]:
-    """What programs are told of a change of a subscription. newsletter: its slug."""
+    """What programs are told of a change of a subscription. newsletter: its slug. more: how it
+    was confirmed (method), or why it ended (reason)."""
     return {
         "subscriber": str(subscriber_id),
         "newsletter": newsletter,
         "address": address,
         "site": site,
         "lang": lang,
-        **({"method": method} if method else {}),
+        **more,
     }
+
+
+def tell_ended(session: Session, subscription: Subscription, reason: str, now: datetime) -> None:
+    """Tells programs that somebody is not to be written to any more. reason: "left", or the state
+    that the subscription has now."""
+    _tell(session, Event.UNSUBSCRIBED, None, subscription, now, reason=reason)
 
 
 def _tell(
@@ -524,9 +531,9 @@ def _tell(
     asked: SignUp | _Asked | Consent | None,
     subscription: Subscription,
     now: datetime,
-    method: str = "",
     *,
     is_sent: bool = True,
+    **more: str,
 ) -> None:
     def data() -> dict[str, str | None]:
         return told(
@@ -535,7 +542,7 @@ def _tell(
             subscription.subscriber.address,
             site=asked.site if asked else None,
             lang=asked.lang if asked else lang_of_subscription(session, subscription.id),
-            method=method,
+            **more,
         )
 
     webhooks.tell(session, event, data, now, subscription.subscriber_id, is_sent=is_sent)
