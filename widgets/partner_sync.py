@@ -236,6 +236,31 @@ def sentence(found: Found) -> str:
     return f"A run would {start + ' and ' if start else ''}{parts[-1]}. {alike} alike."
 
 
+def found(kept: Mapping[str, Any]) -> Found:
+    """What `look` has kept."""
+    return Found(**{name: value for name, value in kept.items() if name != "at"})
+
+
+def told(outcome: Mapping[str, Any]) -> str:
+    """What a run did.
+
+    >>> told({"put": 2, "end_there": 0, "end_here": 1, "take_in": 0, "same": 3})
+    '2 people put on the list there, 1 subscription ended here. 3 stood alike.'
+    """
+    parts = []
+    if put := outcome["put"]:
+        parts.append(f"{_people(put)} put on the list there")
+    if off := outcome["end_there"]:
+        parts.append(f"{_people(off)} taken off it there")
+    if ends := outcome["end_here"]:
+        ended = "1 subscription" if ends == 1 else f"{ends:,} subscriptions"
+        parts.append(f"{ended} ended here")
+    if taken := outcome["take_in"]:
+        parts.append(f"{_people(taken)} taken in here")
+    alike = f"{outcome['same']:,} stood alike."
+    return f"{', '.join(parts) or 'Nothing was to be done'}. {alike}"
+
+
 def _people(many: int) -> str:
     return "1 person" if many == 1 else f"{many:,} people"
 

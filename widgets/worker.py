@@ -1,5 +1,5 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, and publish what is due."""
+editors asked for, publish what is due, and keep partners in step."""
 
 import logging
 import threading
@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import editors, feeds, jobs, outbox, previews, publication, records, sightings, work
+from widgets import (
+    editors,
+    feeds,
+    jobs,
+    outbox,
+    partner_sync,
+    previews,
+    publication,
+    records,
+    sightings,
+    work,
+)
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -18,6 +29,7 @@ PAUSE = 0.5  # seconds between looks into an empty outbox
 PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
+LOOK_FOR_PARTNERS_EVERY = 2.0  # seconds
 LOOK_FOR_STATEMENTS_EVERY = 1.0  # seconds: at most so much later than asked for is one published
 
 
@@ -29,7 +41,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish):
+    for beside in (_fetch_feeds, _work, _publish, _synchronise):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -90,3 +102,16 @@ def _publish(service: Service, stopping: threading.Event) -> None:
         except Exception:
             log.exception("what is due could not be published; trying again")
             stopping.wait(PAUSE_AFTER_A_FAULT)
+
+
+def _synchronise(service: Service, stopping: threading.Event) -> None:
+    worker = f"{outbox.worker_name()}:partners"
+    while not stopping.is_set():
+        done = None
+        try:
+            done = partner_sync.run_due(service, worker, stopping=stopping)
+        except Exception:
+            log.exception("a partner could not be brought in step; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not done:
+            stopping.wait(LOOK_FOR_PARTNERS_EVERY)
