@@ -181,7 +181,7 @@ def _people(many: int) -> str:
 
 def _literally(address: str) -> str:
     """For a regular expression of PostgreSQL."""
-    return re.sub(r"([^\w@-])", r"\\\1", address, flags=re.ASCII)
+    return re.sub(r"([!-,./:-?\[-^`{-~])", r"\\\1", address)
 
 
 def _moment(written: object) -> datetime | None:
