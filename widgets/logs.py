@@ -26,4 +26,6 @@ def install() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # httpx would write down every request: what is asked of partners, and how often
+    for talker in ("alembic", "httpx", "httpcore"):
+        logging.getLogger(talker).setLevel(logging.WARNING)

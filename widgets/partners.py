@@ -315,7 +315,7 @@ def settle(
         pause = min(EVERY * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
     else:
         partner.failing_since, partner.last_error, failures = None, None, 0
-        partner.run_at = now
+        partner.run_at = partner.run_at if asked else now
     state = {**partner.state, "failures": failures}
     if error is None:
         state["asks"] = vars(asked) if asked else None
