@@ -1,9 +1,11 @@
 """The commands; each calls one function of the floor below."""
 
 import errno
+import json
 import os
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from widgets import (
     addresses,
     audit,
     create_app,
+    doctor,
     editors,
     feeds,
     logs,
@@ -31,6 +34,7 @@ from widgets import sample as sample_network
 from widgets import settings as setting_values
 from widgets import worker as delivery_worker
 from widgets.audit import COMMAND_LINE
+from widgets.mail_dns import Finding, Level
 from widgets.models import Partner, Role
 from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
@@ -401,6 +405,28 @@ def suppress(address: str) -> None:
     with service.database.writing() as session:
         records.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
     click.echo("Nothing will be sent there again.")
+
+
+@main.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def examine(as_json: bool) -> None:
+    """Looks at settings, database, worker, relay, https and DNS, and says what to do.
+
+    Ends with 1 if there is a problem.
+    """
+    try:
+        found = doctor.examine(_service(), doctor.World(), datetime.now(UTC))
+    except click.ClickException as error:
+        found = [Finding(Level.PROBLEM, "settings", error.message)]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            click.echo(f"{one.level.upper():8} {one.about}: {one.text}")
+            for line in one.records:
+                click.echo(f"           {line}")
+    if any(one.level is Level.PROBLEM for one in found):
+        sys.exit(1)
 
 
 @main.group()
