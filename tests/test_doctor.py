@@ -218,7 +218,7 @@ def test_mail_that_no_worker_takes_up_is_a_problem(service: Service, world: Worl
     told = about(doctor.examine(service, world, NOW), "worker")
 
     assert [one.level for one in told] == [Level.PROBLEM]
-    assert "No worker runs: 1 mails and 0 more wait" in told[0].text
+    assert "No worker runs: mails (1) and other work (0) wait" in told[0].text
 
 
 def test_a_feed_that_nobody_fetches_tells_it_too(service: Service, world: World) -> None:

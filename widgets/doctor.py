@@ -14,11 +14,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import dns.resolver
 from cryptography import x509
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from widgets import mail_dns, mailroom
 from widgets.mail_dns import Finding, Level, Plan
-from widgets.models import Feed, Partner
+from widgets.models import Feed, Message, MessageState, Partner
 from widgets.service import Service
 from widgets.settings import Settings, is_local_host
 
@@ -122,9 +122,9 @@ def _worker(service: Service, now: datetime) -> list[Finding]:
     with service.database.reading() as session:
         health = mailroom.health(session, now)
     found = [Finding(Level.OK, "database", "The database answers, and is of this version.")]
-    overdue = _overdue(service, now)
-    if health.untouched or overdue:
-        text = f"No worker runs: {health.untouched:,} mails and {overdue} more wait to be taken up."
+    mails, more = _overdue(service, now)
+    if mails or more:
+        text = f"No worker runs: mails ({mails:,}) and other work ({more:,}) wait to be taken up."
         found.append(Finding(Level.PROBLEM, "worker", text))
     elif health.is_stuck:
         text = f"Several mails failed and none went out since: {health.last_error}"
@@ -134,13 +134,21 @@ def _worker(service: Service, now: datetime) -> list[Finding]:
     return found
 
 
-def _overdue(service: Service, now: datetime) -> int:
-    """How much of what a worker does has not been taken up for long."""
+def _overdue(service: Service, now: datetime) -> tuple[int, int]:
+    """How many mails no worker has taken up for long (of an issue, many may wait for their turn),
+    and how much else."""
     late = now - LATE
+    untouched = (
+        Message.state == MessageState.WAITING,
+        Message.is_bulk.is_(False),
+        Message.attempts == 0,
+        Message.not_before < late,
+    )
     with service.database.reading() as session:
+        mails = session.scalar(select(func.count()).select_from(Message).where(*untouched)) or 0
         feeds = session.scalars(select(Feed.id).where(Feed.next_fetch_at < late)).all()
         partners = session.scalars(select(Partner.id).where(Partner.next_at < late)).all()
-    return len(feeds) + len(partners)
+    return mails, len(feeds) + len(partners)
 
 
 def _partners(service: Service) -> list[Finding]:

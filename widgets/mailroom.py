@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from widgets import audit
 from widgets.audit import Actor, Subject
 from widgets.models import (
+    Digest,
     Invitation,
     Message,
     MessageState,
@@ -44,6 +45,9 @@ KINDS = {  # a message that …
     "reminder": "reminds a member to endorse",
     "sign": "asks to confirm a signature",
     "signed-already": "says that they have signed already",
+    "issue": "is an issue of a newsletter",
+    "test-issue": "shows an editor an issue",
+    "issue-waits": "tells an editor that an issue waits",
 }
 
 
@@ -173,6 +177,10 @@ def about(session: Session, message: Message) -> About:
         return About(what, invitation.statement.title, whom, invitation.contact.address)
     if message.signing:
         return About(what, message.signing.statement.title, "", message.signing.address or "")
+    if message.subscription and message.digest:
+        newsletter = message.digest.newsletter
+        issue = f"{newsletter.slug}, number {message.digest.number}"
+        return About(what, issue, "", message.subscription.subscriber.address or "")
     editor = message.sign_in_link.editor if message.sign_in_link else message.editor
     return About(what, "", editor.name if editor else "", editor.address if editor else "")
 
@@ -247,4 +255,6 @@ _WITH_WHAT_IT_IS_ABOUT = (
     ),
     joinedload(Message.signing).joinedload(Signing.statement),
     joinedload(Message.editor),
+    joinedload(Message.digest).joinedload(Digest.newsletter),
+    joinedload(Message.subscription).joinedload(Subscription.subscriber),
 )

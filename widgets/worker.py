@@ -1,5 +1,6 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, and keep partners in step."""
+editors asked for, publish what is due, put issues of newsletters into the outbox, and keep partners
+in step."""
 
 import logging
 import threading
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
+    dispatch,
     editors,
     feeds,
     jobs,
@@ -29,6 +31,7 @@ PAUSE = 0.5  # seconds between looks into an empty outbox
 PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
+LOOK_FOR_ISSUES_EVERY = 1.0  # seconds
 LOOK_FOR_PARTNERS_EVERY = 2.0  # seconds
 LOOK_FOR_STATEMENTS_EVERY = 1.0  # seconds: at most so much later than asked for is one published
 
@@ -41,7 +44,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _synchronise):
+    for beside in (_fetch_feeds, _work, _publish, _send_issues, _synchronise):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -92,6 +95,18 @@ def _work(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not done:
             stopping.wait(PAUSE)
+
+
+def _send_issues(service: Service, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        more = False
+        try:
+            more = dispatch.run_once(service.database, datetime.now(UTC))
+        except Exception:
+            log.exception("issues could not be put into the outbox; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not more:
+            stopping.wait(LOOK_FOR_ISSUES_EVERY)
 
 
 def _publish(service: Service, stopping: threading.Event) -> None:

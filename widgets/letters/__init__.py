@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from widgets import languages
 from widgets.colours import accent
-from widgets.letters import editors, invitations, sign_ups, signings
+from widgets.letters import editors, invitations, issues, sign_ups, signings
 from widgets.letters.draft import Draft
 from widgets.models import Message
 from widgets.service import Service
@@ -58,6 +58,9 @@ KINDS: dict[str, Callable[[Service, Session, Message], Draft | None]] = {
     "reminder": invitations.reminder,
     "sign": signings.confirmation,
     "signed-already": signings.already,
+    "issue": issues.issue,
+    "test-issue": issues.test_issue,
+    "issue-waits": issues.waits,
 }
 
 
