@@ -1,6 +1,6 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, put issues of newsletters into the outbox, and take in what
-comes back."""
+editors asked for, publish what is due, put issues of newsletters into the outbox, take in what
+comes back, and keep partners in step."""
 
 import logging
 import threading
@@ -16,6 +16,7 @@ from widgets import (
     feeds,
     jobs,
     outbox,
+    partner_sync,
     previews,
     publication,
     records,
@@ -33,6 +34,7 @@ PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
 LOOK_FOR_ISSUES_EVERY = 1.0  # seconds
+LOOK_FOR_PARTNERS_EVERY = 2.0  # seconds
 LOOK_FOR_STATEMENTS_EVERY = 1.0  # seconds: at most so much later than asked for is one published
 
 
@@ -44,7 +46,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back):
+    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back, _synchronise):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -122,3 +124,16 @@ def _publish(service: Service, stopping: threading.Event) -> None:
         except Exception:
             log.exception("what is due could not be published; trying again")
             stopping.wait(PAUSE_AFTER_A_FAULT)
+
+
+def _synchronise(service: Service, stopping: threading.Event) -> None:
+    worker = f"{outbox.worker_name()}:partners"
+    while not stopping.is_set():
+        done = None
+        try:
+            done = partner_sync.run_due(service, worker, stopping=stopping)
+        except Exception:
+            log.exception("a partner could not be brought in step; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not done:
+            stopping.wait(LOOK_FOR_PARTNERS_EVERY)
