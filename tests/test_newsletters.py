@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from widgets import newsletters, records
+from widgets import forgetting, newsletters, records
 from widgets.addresses import Address, parse
 from widgets.links import CODE_FOR
 from widgets.models import (
@@ -118,8 +118,7 @@ class Desk:
             return session.scalar(select(func.count()).select_from(model)) or 0
 
     def forget(self) -> int:
-        with self.service.database.writing() as session:
-            return records.forget(session, self.now)
+        return forgetting.tidy(self.service.database, self.service.settings, self.now)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
+    choose,
     console,
     counting,
     crawlers,
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         endorse,
         oembed,
         pages,
+        choose,
         sign_on,
         signup,
         snippets,

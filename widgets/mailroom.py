@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from widgets import audit
 from widgets.audit import Actor, Subject
 from widgets.models import (
+    AddressChange,
     Invitation,
     Message,
     MessageState,
@@ -44,6 +45,10 @@ KINDS = {  # a message that …
     "reminder": "reminds a member to endorse",
     "sign": "asks to confirm a signature",
     "signed-already": "says that they have signed already",
+    "preferences": "brings a new link to somebody’s preferences",
+    "record": "brings a link to all that is kept of somebody",
+    "new-address": "asks to confirm a new address",
+    "address-changed": "tells the old address of a new one",
 }
 
 
@@ -173,6 +178,13 @@ def about(session: Session, message: Message) -> About:
         return About(what, invitation.statement.title, whom, invitation.contact.address)
     if message.signing:
         return About(what, message.signing.statement.title, "", message.signing.address or "")
+    if message.subscriber:
+        return About(what, "", "", message.subscriber.address or "")
+    if message.address_change:
+        change = message.address_change
+        to_new = message.kind == "new-address"
+        address = change.address if to_new else change.subscriber.address or ""
+        return About(what, "", "", address)
     editor = message.sign_in_link.editor if message.sign_in_link else message.editor
     return About(what, "", editor.name if editor else "", editor.address if editor else "")
 
@@ -246,5 +258,7 @@ _WITH_WHAT_IT_IS_ABOUT = (
         joinedload(Invitation.contact),
     ),
     joinedload(Message.signing).joinedload(Signing.statement),
+    joinedload(Message.subscriber),
+    joinedload(Message.address_change).joinedload(AddressChange.subscriber),
     joinedload(Message.editor),
 )

@@ -1,14 +1,13 @@
-"""The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, and publish what is due."""
+"""The loop that delivers; beside it, those that fetch feeds, do what editors asked for, publish
+what is due, and tidy up once an hour."""
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import editors, feeds, jobs, outbox, previews, publication, records, sightings, work
+from widgets import feeds, forgetting, outbox, publication, work
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -29,19 +28,13 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish):
+    for beside in (_fetch_feeds, _work, _publish, _tidy):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
-    tidied = -TIDY_EVERY
     try:
         while not stopping.is_set():
             try:
                 tried = deliver_due(service, post, name, stopping=stopping)
-                if time.monotonic() - tidied > TIDY_EVERY:
-                    tidied = time.monotonic()
-                    with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings):
-                            room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
@@ -90,3 +83,14 @@ def _publish(service: Service, stopping: threading.Event) -> None:
         except Exception:
             log.exception("what is due could not be published; trying again")
             stopping.wait(PAUSE_AFTER_A_FAULT)
+
+
+def _tidy(service: Service, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        pause = TIDY_EVERY
+        try:
+            forgetting.tidy(service.database, service.settings, datetime.now(UTC))
+        except Exception:
+            log.exception("what is kept no longer could not be deleted; trying again")
+            pause = PAUSE_AFTER_A_FAULT
+        stopping.wait(pause)
