@@ -134,6 +134,19 @@ def test_signing_up_leaves_a_pending_subscription_and_a_mail_to_be_sent(desk: De
     assert desk.consents() == []
 
 
+def test_a_subscription_speaks_the_language_it_was_confirmed_in_until_another_is_chosen(
+    desk: Desk,
+) -> None:
+    sign_up = desk.sign_up(lang="fr")
+    desk.confirm(sign_up)
+    desk.now += timedelta(minutes=1)
+    desk.sign_up(lang="ru")  # somebody asks again, in another
+    with desk.service.database.reading() as session:
+        subscription = session.get_one(SignUp, sign_up).subscription
+        assert subscription.lang == "fr"
+        assert newsletters.lang_of_subscription(session, subscription.id) == "fr"
+
+
 def test_confirming_keeps_the_evidence(desk: Desk) -> None:
     sign_up = desk.sign_up()
     desk.now += timedelta(minutes=5)

@@ -367,7 +367,7 @@ def test_all_that_is_kept_is_shown_behind_a_link_that_was_mailed(
     assert "anna@example.org" in page.text
     assert "You agreed to this on" in page.text
     assert "by the link in our mail" in page.text
-    assert "brought you a link; sent" in page.text
+    assert "link that was asked for; sent" in page.text
 
     file = client.get(f"{path}/download")
     assert file.headers["Content-Disposition"] == 'attachment; filename="record.json"'
