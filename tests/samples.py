@@ -6,12 +6,27 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from sqlalchemy import select
 
 from widgets import signatories, statements
-from widgets.models import Contact, Feed, Invitation, Member, Opening, Post, Statement
+from widgets.addresses import Address
+from widgets.models import (
+    Contact,
+    Feed,
+    Invitation,
+    Member,
+    Newsletter,
+    Opening,
+    Post,
+    State,
+    Statement,
+    Subscriber,
+    Subscription,
+    Translation,
+)
 from widgets.models.fact import content_changed
 from widgets.service import Service
 from widgets.signatories import Name
@@ -116,6 +131,93 @@ def endorsed(
         listed = [Name(name) if isinstance(name, str) else name for name in names]
         signatories.replace(session, made.id, listed)
         return made.id
+
+
+def published(
+    service: Service,
+    slug: str = "river-gate",
+    *,
+    at: datetime,
+    title: str = "Reopen the reading room",
+    topics: Sequence[str] = (),
+    countries: Sequence[str] = (),
+    urgent: bool = False,
+    translations: dict[str, str] | None = None,
+) -> int:
+    """The id of a statement that was published at a moment. translations: headlines by language."""
+    with service.database.writing() as session:
+        made = Statement(
+            slug=slug,
+            lang="en",
+            title=title,
+            published_on=at.date(),
+            published_at=at,
+            is_urgent=urgent,
+            topics=list(topics),
+            countries=list(countries),
+            body=BODY,
+            updated_at=at,
+        )
+        session.add(made)
+        session.flush()
+        session.add_all(
+            Translation(
+                statement_id=made.id,
+                lang=lang,
+                title=headline,
+                body=f"{headline}, one paragraph.",
+                topics=[],
+                updated_at=at,
+            )
+            for lang, headline in (translations or {}).items()
+        )
+        content_changed(session)
+        return made.id
+
+
+def subscribed(
+    service: Service,
+    *addresses: str,
+    newsletter: str = "weekly",
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    **wishes: Any,
+) -> list[uuid.UUID]:
+    """Confirmed subscriptions, as they are after a sign-up long ago. wishes: columns of
+    Subscription, like lang="fr"."""
+    made = []
+    with service.database.writing() as session:
+        of = session.scalars(select(Newsletter.id).where(Newsletter.slug == newsletter)).one()
+        for address in addresses:
+            local, _, domain = address.rpartition("@")
+            person = Subscriber(
+                id=uuid.uuid4(),
+                key=service.hasher.address(Address(local, domain)),
+                address=address,
+                created_at=at,
+            )
+            subscription = Subscription(
+                id=uuid.uuid4(),
+                subscriber=person,
+                newsletter_id=of,
+                state=State.CONFIRMED,
+                epoch=1,
+                created_at=at,
+                changed_at=at,
+                **wishes,
+            )
+            session.add(subscription)
+            made.append(subscription.id)
+    return made
+
+
+def scheduled(service: Service, rhythm: str = "weekly", slug: str = "weekly", **more: Any) -> None:
+    """Has a newsletter come by itself: weekly on Thursdays at nine in Oslo, unless `more` says
+    otherwise."""
+    with service.database.writing() as session:
+        newsletter = session.scalars(select(Newsletter).where(Newsletter.slug == slug)).one()
+        values = {"weekday": 3, "clock": "09:00", "zone": "Europe/Oslo", **more}
+        for name, value in {"rhythm": rhythm, **values}.items():
+            setattr(newsletter, name, value)
 
 
 def invited(service: Service, slug: str = "river-gate") -> uuid.UUID:

@@ -15,6 +15,7 @@ from widgets import audit
 from widgets.audit import Actor, Subject
 from widgets.models import (
     AddressChange,
+    Digest,
     Invitation,
     Message,
     MessageState,
@@ -49,6 +50,9 @@ KINDS = {  # a message that …
     "record": "brings a link to all that is kept of somebody",
     "new-address": "asks to confirm a new address",
     "address-changed": "tells the old address of a new one",
+    "issue": "is an issue of a newsletter",
+    "test-issue": "shows an editor an issue",
+    "issue-waits": "tells an editor that an issue waits",
 }
 
 
@@ -185,6 +189,10 @@ def about(session: Session, message: Message) -> About:
         to_new = message.kind == "new-address"
         address = change.address if to_new else change.subscriber.address or ""
         return About(what, "", "", address)
+    if message.subscription and message.digest:
+        newsletter = message.digest.newsletter
+        issue = f"{newsletter.slug}, number {message.digest.number}"
+        return About(what, issue, "", message.subscription.subscriber.address or "")
     editor = message.sign_in_link.editor if message.sign_in_link else message.editor
     return About(what, "", editor.name if editor else "", editor.address if editor else "")
 
@@ -261,4 +269,6 @@ _WITH_WHAT_IT_IS_ABOUT = (
     joinedload(Message.subscriber),
     joinedload(Message.address_change).joinedload(AddressChange.subscriber),
     joinedload(Message.editor),
+    joinedload(Message.digest).joinedload(Digest.newsletter),
+    joinedload(Message.subscription).joinedload(Subscription.subscriber),
 )

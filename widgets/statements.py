@@ -195,7 +195,7 @@ def latest(session: Session, lang: str = "", *, topic: str = "", country: str = 
     3166-1 alpha-2.
     """
     about = first(subjects(session), topic, country)
-    return _in_order(session, [about.id], lang)[0] if about else None
+    return in_order(session, [about.id], lang)[0] if about else None
 
 
 def stories(
@@ -205,7 +205,7 @@ def stories(
     the one of the slug `like` (which is not among them), then the newest. topic and country as
     for `latest`."""
     found = nearest_to(like, subjects(session), topic, country)
-    return _in_order(session, [one.id for one in found], lang)
+    return in_order(session, [one.id for one in found], lang)
 
 
 # Drafts, and what still gathers endorsements, are not there for anybody outside the console.
@@ -278,7 +278,8 @@ def _folded(topics: list[str]) -> frozenset[str]:
     return frozenset(text.fold(topic) for topic in topics)
 
 
-def _in_order(session: Session, ids: list[int], lang: str) -> list[Shown]:
+def in_order(session: Session, ids: list[int], lang: str) -> list[Shown]:
+    """These statements, in this order, each in the language nearest to a tag."""
     found = session.scalars(with_translations().where(Statement.id.in_(ids)))
     return sorted((shown(one, lang) for one in found), key=lambda one: ids.index(one.id))
 

@@ -1,5 +1,5 @@
 """The loop that delivers; beside it, those that fetch feeds, do what editors asked for, publish
-what is due, and tidy up once an hour."""
+what is due, put issues of newsletters into the outbox, and tidy up once an hour."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import feeds, forgetting, outbox, publication, work
+from widgets import dispatch, feeds, forgetting, outbox, publication, work
 from widgets.delivery import deliver_due, transport
 from widgets.service import Service
 
@@ -17,6 +17,7 @@ PAUSE = 0.5  # seconds between looks into an empty outbox
 PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
+LOOK_FOR_ISSUES_EVERY = 1.0  # seconds
 LOOK_FOR_STATEMENTS_EVERY = 1.0  # seconds: at most so much later than asked for is one published
 
 
@@ -28,7 +29,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _tidy):
+    for beside in (_fetch_feeds, _work, _publish, _send_issues, _tidy):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     try:
@@ -73,6 +74,18 @@ def _work(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not done:
             stopping.wait(PAUSE)
+
+
+def _send_issues(service: Service, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        more = False
+        try:
+            more = dispatch.run_once(service.database, datetime.now(UTC))
+        except Exception:
+            log.exception("issues could not be put into the outbox; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not more:
+            stopping.wait(LOOK_FOR_ISSUES_EVERY)
 
 
 def _publish(service: Service, stopping: threading.Event) -> None:

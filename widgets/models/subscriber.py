@@ -41,7 +41,7 @@ class Subscription(Base):
     __tablename__ = "subscriptions"
     __table_args__ = (
         UniqueConstraint("subscriber_id", "newsletter_id"),
-        Index(None, "newsletter_id", "state"),
+        Index(None, "newsletter_id", "state", "id"),  # who gets an issue, one after the other
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -324,6 +324,12 @@ def _wider_tables() -> None:
         sa.Column("paused_until", UtcDateTime(), nullable=True),
         sa.Column("soft_bounces", sa.Integer(), nullable=False, server_default="0"),
     )
+    op.drop_index(op.f("ix_subscriptions_newsletter_id_state"), "subscriptions")
+    op.create_index(
+        op.f("ix_subscriptions_newsletter_id_state_id"),
+        "subscriptions",
+        ["newsletter_id", "state", "id"],
+    )
     op.add_column("suppressions", sa.Column("until", UtcDateTime(), nullable=True))
     with op.batch_alter_table("outbox") as table:
         table.add_column(

@@ -1,0 +1,158 @@
+"""Issues of newsletters as mail, and what editors are told of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from widgets import digests, editions, languages, rhythms
+from widgets.editions import Edition, Item, Wishes
+from widgets.languages import SOURCE
+from widgets.letters.draft import Draft
+from widgets.models import (
+    Digest,
+    DigestState,
+    Message,
+    State,
+    Subscription,
+    Suppression,
+)
+from widgets.service import Service
+from widgets.text import direction, shortened
+
+LONGEST_HEADLINE = 110  # characters, of a subject
+# What stands in a letter for the links of one person until it is for one.
+UNSUBSCRIBE = "https://unsubscribe.invalid/"
+PREFERENCES = "https://preferences.invalid/"
+
+
+def issue(service: Service, session: Session, row: Message) -> Draft | None:
+    """An issue for a subscriber. Not wanted where they left, pause, or wish to read of nothing
+    that is in it and still stands."""
+    subscription, digest = row.subscription, row.digest
+    if subscription is None or digest is None:
+        return None
+    if not is_wanted(session, subscription, datetime.now(UTC)):
+        return None
+    edition = for_reader(session, digest, subscription)
+    address = subscription.subscriber.address
+    if edition is None or address is None:
+        return None
+    settings, links = service.settings, service.links
+    unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
+    preferences = settings.url(f"/preferences/{links.preferences(subscription.subscriber_id)}")
+    return Draft(
+        to=address,
+        lang=edition.spoken,
+        values=lambda: values(service, edition, unsubscribe, preferences),
+        unsubscribe=unsubscribe,
+    )
+
+
+def is_wanted(session: Session, subscription: Subscription, now: datetime) -> bool:
+    """Whether a subscriber may be written to at this moment."""
+    if subscription.state != State.CONFIRMED or subscription.subscriber.address is None:
+        return False
+    if subscription.paused_until is not None and subscription.paused_until > now:
+        return False
+    suppressed = exists().where(Suppression.key == subscription.subscriber.key)
+    return not session.scalar(select(suppressed))
+
+
+def for_reader(session: Session, digest: Digest, subscription: Subscription) -> Edition | None:
+    """An issue in their language, with what they wish to read of and what still stands; None where
+    that is nothing."""
+    edition = editions.of(session, digest, subscription.lang)
+    wishes = Wishes.of(subscription.topics, subscription.countries)
+    stand = editions.standing(session, [item.id for item in edition.items])
+    items = [item for item in edition.items if item.id in stand and wishes.include(item)]
+    return replace(edition, items=items) if items else None
+
+
+def test_issue(service: Service, session: Session, row: Message) -> Draft | None:
+    """An issue that an editor sends to themselves, in the network's language, to look at."""
+    editor, digest = row.editor, row.digest
+    if editor is None or editor.removed_at is not None or digest is None:
+        return None
+    now = datetime.now(UTC)
+    ids = digests.contents(session, digest, now)
+    if not ids:
+        return None
+    lang = digest.newsletter.lang
+    edition = editions.make(session, digest, ids, lang, now)
+    return Draft(
+        to=editor.address,
+        lang=edition.spoken,
+        values=lambda: values(service, edition, UNSUBSCRIBE, PREFERENCES, is_test=True),
+    )
+
+
+def waits(service: Service, session: Session, row: Message) -> Draft | None:
+    """Tells an editor that an issue is due and waits to be approved."""
+    editor, digest = row.editor, row.digest
+    if editor is None or editor.removed_at is not None:
+        return None
+    if digest is None or digest.state != DigestState.DRAFT:
+        return None
+    now = datetime.now(UTC)
+    ids = digests.contents(session, digest, now)
+    newsletter = digest.newsletter
+    return Draft(
+        to=editor.address,
+        lang=SOURCE,
+        values=lambda: {
+            "name": editor.name,
+            "newsletter": newsletter.slug,
+            "titles": [
+                item.title
+                for item in editions.make(session, digest, ids, newsletter.lang, now).items
+            ],
+            "readers": rhythms.readers(session, newsletter, digest.rhythm, now),
+            "link": service.settings.url(f"/admin/newsletters/{newsletter.slug}/issues"),
+        },
+    )
+
+
+def values(
+    service: Service,
+    edition: Edition,
+    unsubscribe: str,
+    preferences: str,
+    *,
+    is_test: bool = False,
+) -> dict[str, Any]:
+    """What the templates of an issue say, in the language that is spoken."""
+    settings = service.settings
+    return {
+        "edition": edition,
+        "subject_line": subject(edition, settings.network_name),
+        "url": settings.url,
+        "web_version": settings.url(web_path(edition)) if edition.path else "",
+        "unsubscribe": unsubscribe,
+        "preferences": preferences,
+        "postal_address": settings.postal_address,
+        "is_test": is_test,
+        "direction": direction,
+    }
+
+
+def web_path(edition: Edition) -> str:
+    """Of the web version, in the edition's language."""
+    return f"{edition.path}?lang={edition.lang}"
+
+
+def subject(edition: Edition, network: str) -> str:
+    """An editor's, or one that is made from the headlines."""
+    if edition.subject:
+        return edition.subject
+    first: Item = edition.items[0]
+    title = shortened(first.title, LONGEST_HEADLINE)
+    more = len(edition.items) - 1
+    if edition.is_whole or not more:
+        return title
+    return languages.ngettext(
+        "%(title)s, and %(num)s more statement", "%(title)s, and %(num)s more statements", more,
+        title=title,
+    )  # fmt: skip
