@@ -296,6 +296,29 @@ def test_a_suppressed_address_is_forgotten_but_for_its_hash(
         assert {one.address for one in session.query(Subscriber)} <= {None}
 
 
+def test_who_asks_gets_all_that_is_kept_and_is_erased_without_a_trace(
+    run: Run, service: Service, subscribe: Callable[..., None]
+) -> None:
+    subscribe("anna@example.org")
+    told = json.loads(run("export", "person", "Anna@example.org").output)
+    assert told["address"] == "anna@example.org"
+    assert told["subscriptions"][0]["consents"][0]["method"] == "link"
+
+    assert run("erase", "Anna@example.org").output == "Erased.\n"
+    assert run("erase", "Anna@example.org").output == "Nothing was kept of this address.\n"
+    with service.database.reading() as session:
+        assert session.query(Subscriber).count() == session.query(Suppression).count() == 0
+    assert json.loads(run("export", "person", "anna@example.org").output)["address"] is None
+
+
+@pytest.mark.parametrize("command", [("erase",), ("export", "person")])
+def test_what_is_no_address_has_no_record(run: Run, command: tuple[str, ...]) -> None:
+    result = run(*command, "anna@")
+
+    assert result.exit_code == 1
+    assert "e-mail address" in result.output
+
+
 def test_suppressing_twice_or_whom_nobody_knows_is_no_error(run: Run) -> None:
     assert run("suppress", "anna@example.org").exit_code == 0
     assert run("suppress", "anna@example.org").exit_code == 0

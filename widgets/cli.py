@@ -26,6 +26,7 @@ from widgets import (
     outbox,
     partner_sync,
     partners,
+    people,
     records,
     statements,
     supervisor,
@@ -398,10 +399,7 @@ def _no_such_partner(number: int) -> click.ClickException:
 def suppress(address: str) -> None:
     """Never writes to ADDRESS again; of it, only a keyed hash is kept."""
     service = _service()
-    try:
-        parsed = addresses.parse(address, allow_test_domains=service.settings.is_local)
-    except addresses.BadAddress as error:
-        raise click.ClickException(str(error)) from None
+    parsed = _parsed(service, address)
     with service.database.writing() as session:
         records.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
     click.echo("Nothing will be sent there again.")
@@ -429,6 +427,33 @@ def examine(as_json: bool) -> None:
         sys.exit(1)
 
 
+def _parsed(service: Service, address: str) -> addresses.Address:
+    try:
+        return addresses.parse(address, allow_test_domains=service.settings.is_local)
+    except addresses.BadAddress as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("address")
+@click.option("--contacts", is_flag=True, help="Also as a contact of members.")
+def erase(address: str, contacts: bool) -> None:
+    """Deletes all that is kept of ADDRESS, which can sign up again one day."""
+    service = _service()
+    key = service.hasher.address(_parsed(service, address))
+    with service.database.writing() as session:
+        known = people.find(session, service.hasher, key)
+        records.erase(session, service.hasher, key, None, datetime.now(UTC), contacts=contacts)
+        if known.is_known:
+            actor, now = COMMAND_LINE, datetime.now(UTC)
+            audit.record(session, actor, "erased", people.subject(key), now)
+    click.echo("Erased." if known.is_known else "Nothing was kept of this address.")
+    if known.contact_of and not contacts:
+        click.echo("They stay a contact of members; --contacts erases that too.", err=True)
+    if known.editor:
+        click.echo("They stay an editor; see `undersigned editor remove`.", err=True)
+
+
 @main.group()
 def export() -> None:
     """Writes to standard output."""
@@ -450,6 +475,16 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             )
         for line in records.export(session, newsletter, state, form):
             click.echo(line, nl=False)
+
+
+@export.command("person")
+@click.argument("address")
+def export_person(address: str) -> None:
+    """All that is kept of whoever has ADDRESS, as JSON: for them, if they ask."""
+    service = _service()
+    key = service.hasher.address(_parsed(service, address))
+    with service.database.reading() as session:
+        click.echo(people.as_json(people.find(session, service.hasher, key)))
 
 
 @main.command()

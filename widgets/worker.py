@@ -1,27 +1,21 @@
-"""The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, put issues of newsletters into the outbox, take in what
-comes back, and keep partners in step."""
+"""The loop that delivers; beside it, those that fetch feeds, do what editors asked for, publish
+what is due, put issues of newsletters into the outbox, take in what comes back, keep partners in
+step, and tidy up once an hour."""
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
-    bounces,
     dispatch,
-    editors,
     feeds,
-    jobs,
+    forgetting,
     outbox,
     partner_sync,
-    previews,
     publication,
-    records,
     reports,
-    sightings,
     work,
 )
 from widgets.delivery import deliver_due, transport
@@ -46,19 +40,14 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back, _synchronise):
-        threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
+    beside = (_fetch_feeds, _work, _publish, _send_issues, _take_back, _synchronise, _tidy)
+    for loop in beside:
+        threading.Thread(target=loop, args=(service, stopping), daemon=True).start()
     post = transport(service)
-    tidied = -TIDY_EVERY
     try:
         while not stopping.is_set():
             try:
                 tried = deliver_due(service, post, name, stopping=stopping)
-                if time.monotonic() - tidied > TIDY_EVERY:
-                    tidied = time.monotonic()
-                    with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings, bounces):
-                            room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
@@ -137,3 +126,14 @@ def _synchronise(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not done:
             stopping.wait(LOOK_FOR_PARTNERS_EVERY)
+
+
+def _tidy(service: Service, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        pause = TIDY_EVERY
+        try:
+            forgetting.tidy(service.database, service.settings, datetime.now(UTC))
+        except Exception:
+            log.exception("what is kept no longer could not be deleted; trying again")
+            pause = PAUSE_AFTER_A_FAULT
+        stopping.wait(pause)
