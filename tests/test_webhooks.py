@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from tests.actors import Program, quiet_port, wait_until
 from tests.samples import invited, open_to_the_public, publish, statement_file
 from tests.strangers import Elsewhere, Says, Stranger, endless
-from widgets import endorsing, newsletters, publication, records, signings, webhooks
+from widgets import endorsing, forgetting, newsletters, publication, records, signings, webhooks
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.endorsing import Said
@@ -638,8 +638,12 @@ def test_what_was_told_is_forgotten_and_what_waits_is_not(
     network.tell()
     network.sign_up("bo@example.org")
     network.sign_up()  # of somebody who has confirmed: never to be told
-    with network.service.database.writing() as session:
-        webhooks.forget(session, NOW + timedelta(days=30, seconds=1), timedelta(days=30))
+    later = NOW + timedelta(days=29)
+    forgetting.tidy(network.service.database, network.service.settings, later, lambda: None)
+    assert {call.state for call in network.calls()} == {CallState.DONE, CallState.WAITING}
+    later += timedelta(days=1, seconds=1)
+    settings = replace(network.service.settings, unconfirmed_days=100)
+    forgetting.tidy(network.service.database, settings, later, lambda: None)
 
     assert network.call().state == CallState.WAITING
 

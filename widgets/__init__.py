@@ -15,6 +15,7 @@ from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
     api,
+    choose,
     console,
     counting,
     crawlers,
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hooks,
         oembed,
         pages,
+        choose,
         sign_on,
         signup,
         snippets,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import httpx
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from widgets import audit, fetching
@@ -501,17 +501,5 @@ def _disable(session: Session, webhook: Webhook, reason: str, now: datetime) -> 
             error=func.coalesce(WebhookCall.error, "the webhook was disabled"),
             leased_by=None,
             leased_until=None,
-        )
-    )
-
-
-def forget(session: Session, now: datetime, after: timedelta) -> None:
-    """Deletes what was told (or given up) so long ago, and what was never to be told."""
-    session.execute(
-        delete(WebhookCall).where(
-            or_(
-                WebhookCall.settled_at < now - after,
-                and_(WebhookCall.state == CallState.VOID, WebhookCall.created_at < now),
-            )
         )
     )
