@@ -60,19 +60,22 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
     asked = service.links.endorse(invited(service))
-    with service.database.reading() as session:
-        anna = session.scalars(select(Subscriber.id).where(Subscriber.address.like("anna@%"))).one()
     subscriber, change = _chooser(service)
     reader.sign_up("other@example.org")
     with service.database.reading() as session:
         newest = select(Subscriber.id).order_by(Subscriber.created_at.desc())
         other = session.scalars(newest).all()[0]
+    reader.sign_up("dora@example.org")
+    with service.database.reading() as session:
+        dora = session.scalars(
+            select(Subscriber.id).where(Subscriber.address == "dora@example.org")
+        ).one()
     return {
         "webhooks.do": [{"number": 2, "act": "test"}],
         "api.list_subscribers": [{"slug": "weekly"}],
         "api.sign_up": [{"slug": "weekly"}],
-        "api.show_subscriber": [{"slug": "weekly", "subscriber_id": anna}],
-        "api.unsubscribe": [{"slug": "weekly", "subscriber_id": anna}],
+        "api.show_subscriber": [{"slug": "weekly", "subscriber_id": dora}],
+        "api.unsubscribe": [{"slug": "weekly", "subscriber_id": dora}],
         "api.show_statement": [{"slug": "river-gate"}],
         "api.list_signatories": [{"slug": "river-gate"}],
         "endorse.page": [{"token": asked}],
