@@ -16,6 +16,7 @@ from widgets.web.console import (
     endorsements,
     entry,
     home,
+    issues,
     jobs,
     letters,
     mail,
@@ -43,6 +44,7 @@ SCREENS: tuple[Screen, ...] = (
     endorsements.screen,
     letters.screen,
     newsletters.screen,
+    issues.screen,
     subscribers.screen,
     mail.screen,
 )
