@@ -167,7 +167,10 @@ def test_the_first_statement_changes_all_that_shows_the_newest(network: Network)
     assert told.place == 1
     assert told.newest == ("About statement-0", "en")
     assert told.changes_latest()
-    assert told.newsletters == ("the weekly update",)
+    by_hand = effects.Issue("weekly", None, "UTC", to_approve=True, readers=0)
+    assert told.newsletters == (
+        effects.Mailing("the weekly update", only_urgent=False, at_once=0, issues=(by_hand,)),
+    )
 
 
 def test_an_older_statement_takes_its_place_below_the_newer(network: Network) -> None:

@@ -104,13 +104,14 @@ def coming(editor: Editor, slug: str, rhythm: str) -> Response:
 def choose(editor: Editor, slug: str, rhythm: str) -> AnyResponse:
     """Those that were shown and are not ticked are left out."""
     ticked = _numbers("in")
-    left_out = [one for one in _numbers("shown") if one not in ticked]
+    ticks = {one: one in ticked for one in _numbers("shown")}
+    left_out = [one for one, is_in in ticks.items() if not is_in]
 
     def leave_out(database: Session, digest_id: uuid.UUID) -> str:
         changed = digests.choose(database, digest_id, left_out, Actor.of(editor), _now())
         return "Saved." if changed else "It was so already."
 
-    return _done(slug, rhythm, leave_out, ticked=ticked)
+    return _done(slug, rhythm, leave_out, ticks=ticks)
 
 
 @screen.get("/issues/<rhythm>/words/<lang>")
@@ -325,7 +326,7 @@ def _done(
     rhythm: str,
     act: Callable[[Session, uuid.UUID], str],
     *,
-    ticked: list[int] | None = None,
+    ticks: Mapping[int, bool] | None = None,
 ) -> AnyResponse:
     """Does something to the next issue, as the editor saw it."""
     rhythm = _by_hand(rhythm)
@@ -335,9 +336,9 @@ def _done(
             newsletter = _one(database, slug).newsletter
             said = act(database, upcoming.checked(database, newsletter, rhythm, seen, _now()))
     except Overtaken:
-        return _coming(slug, rhythm, problem=OVERTAKEN, ticked=ticked, status=409)
+        return _coming(slug, rhythm, problem=OVERTAKEN, ticks=ticks, status=409)
     except CannotBe as error:
-        return _coming(slug, rhythm, problem=str(error), ticked=ticked, status=422)
+        return _coming(slug, rhythm, problem=str(error), ticks=ticks, status=422)
     return noted(said, url_for("issues.coming", slug=slug, rhythm=rhythm))
 
 
@@ -397,7 +398,7 @@ def _coming(
     rhythm: str,
     *,
     problem: str = "",
-    ticked: list[int] | None = None,
+    ticks: Mapping[int, bool] | None = None,
     status: int = 200,
 ) -> Response:
     now = _now()
@@ -409,7 +410,7 @@ def _coming(
             one=upcoming.of(database, shown.newsletter, rhythm, now),
             langs=upcoming.tongues(database, shown.newsletter, rhythm, now),
             problem=problem,
-            ticked=ticked,
+            ticks=ticks or {},
             own_name=own_name,
             by_clocks=by_clocks,
         )
