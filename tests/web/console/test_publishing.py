@@ -77,7 +77,7 @@ def test_an_editor_sees_what_publishing_changes_and_publishes(
     assert f"Its card {CARD}" in page.text
     seen = f"{TODAY:%-d %b %Y}"
     assert f"Circle of Lamp Keepersthe latest statement{seen}1,234" in page.text
-    assert "the weekly update in the issue that an editor sends next, for 0 subs" in page.text
+    assert "the weekly updatein the issue that an editor sends next, for 0 subscr" in page.text
     done = anna.fill(page, "Publish now")
     assert "It is published." in done.text
     assert client.get(CARD).status_code == 200
