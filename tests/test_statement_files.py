@@ -114,7 +114,8 @@ def test_an_empty_field_is_as_none(write: Write) -> None:
     statement = read(
         write(
             HEAD
-            + "slug:\nlang: ''\ntopics:\ncountries: []\nimage:\npull_quote: ''\nwithdrawn:\nurgent:\n"
+            + "slug:\nlang: ''\ntopics:\ncountries: []\nimage:\npull_quote: ''\n"
+            + "withdrawn:\nurgent:\n"
         ),
         TODAY,
     )
