@@ -82,7 +82,7 @@ def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
     """The message in the language that is spoken."""
     settings = service.settings
     lang = languages.spoken()
-    letter = written(service, row.kind, draft.values())
+    letter = rendered(service, row.kind, draft.values())
     mail = EmailMessage(policy=POLICY)
     name, sender = parseaddr(settings.mail_from)
     mail["From"] = _mailbox(name or settings.network_name, sender)
@@ -101,7 +101,7 @@ def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
     return mail
 
 
-def written(service: Service, kind: str, values: Mapping[str, Any]) -> dict[str, str]:
+def rendered(service: Service, kind: str, values: Mapping[str, Any]) -> dict[str, str]:
     """The "subject", the plain "text" and the "html" of a mail of this kind, in the language that
     is spoken."""
     settings = service.settings

@@ -318,7 +318,7 @@ def _letter(database: Session, digest: Digest, lang: str) -> Mapping[str, str] |
         values = issue_letters.values(
             service(), edition, issue_letters.UNSUBSCRIBE, issue_letters.PREFERENCES
         )
-        return letters.written(service(), "issue", values)
+        return letters.rendered(service(), "issue", values)
 
 
 def _done(
