@@ -26,4 +26,6 @@ def install() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # aiosmtpd ("mail.log") tells of each connection; httpx of each request, with its address
+    for chatty in ("alembic", "mail.log", "httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -22,6 +22,7 @@ from widgets.web.console import (
     mail,
     members,
     newsletters,
+    partners,
     pictures,
     publishing,
     statements,
@@ -45,6 +46,7 @@ SCREENS: tuple[Screen, ...] = (
     letters.screen,
     newsletters.screen,
     issues.screen,
+    partners.screen,
     subscribers.screen,
     mail.screen,
 )
