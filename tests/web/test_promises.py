@@ -22,7 +22,15 @@ from werkzeug.test import TestResponse
 
 from tests.actors import Reader
 from tests.crawl import crawl
-from tests.samples import follow, invited, open_to_the_public, publish, statement_file
+from tests.samples import (
+    follow,
+    invited,
+    issued,
+    open_to_the_public,
+    publish,
+    statement_file,
+    subscribed,
+)
 from tests.web.console.conftest import EditorAtWork
 from widgets import editors, previews
 from widgets.addresses import parse
@@ -58,7 +66,12 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
     asked = service.links.endorse(invited(service))
+    subscribed(service, "cy@example.org")
+    issued(service, at=datetime.now(UTC))
     return {
+        "issues.archive": [{"slug": "weekly"}],
+        "issues.issue": [{"slug": "weekly", "number": 1}],
+        "issues.feed": [{"slug": "weekly"}],
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],
