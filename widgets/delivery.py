@@ -12,14 +12,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widgets import letters, outbox
+from widgets import bounces, letters, outbox
 from widgets.logs import without_addresses
 from widgets.service import Service
 from widgets.settings import is_local_host
@@ -220,14 +219,13 @@ def deliver_due(
     with database.writing() as session:
         claimed = outbox.claim(session, worker, clock(), lease, BATCH)
     started = time.monotonic()
-    sender = parseaddr(settings.mail_from)[1]
     tried = 0
     for message in claimed:
         out_of_time = time.monotonic() - started > settings.lease_seconds / 2
         if out_of_time or (stopping is not None and stopping.is_set()):
             break
         tried += 1
-        if not _deliver(service, transport, worker, message, sender, clock):
+        if not _deliver(service, transport, worker, message, clock):
             break
     if tried < len(claimed):
         with database.writing() as session:
@@ -240,7 +238,6 @@ def _deliver(
     transport: Transport,
     worker: str,
     message: uuid.UUID,
-    sender: str,
     clock: Callable[[], datetime],
 ) -> bool:
     """Sends one message and records what became of it; False where the relay is down."""
@@ -250,10 +247,14 @@ def _deliver(
         with database.reading() as session:
             mail = letters.compose(service, session, message)
         if mail is not None:
+            sender = bounces.return_path(settings, service.links, message)
             transport.send(mail, sender, letters.addressee(mail))
     except RefusedForGood as error:
         log.warning("message %s was refused: %s", message, error)
+        report = bounces.of_refusal(message, str(error))
         with database.writing() as session:
+            if report:
+                bounces.record(session, service.hasher, report, clock())
             outbox.refused(session, worker, message, clock(), str(error))
     except RefusedForNow as error:
         log.warning("message %s was put off: %s", message, error)

@@ -1,5 +1,6 @@
 """The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, and put issues of newsletters into the outbox."""
+editors asked for, publish what is due, put issues of newsletters into the outbox, and take in what
+comes back."""
 
 import logging
 import threading
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
+    bounces,
     dispatch,
     editors,
     feeds,
@@ -17,6 +19,7 @@ from widgets import (
     previews,
     publication,
     records,
+    reports,
     sightings,
     work,
 )
@@ -41,7 +44,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _send_issues):
+    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     tidied = -TIDY_EVERY
@@ -52,7 +55,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 if time.monotonic() - tidied > TIDY_EVERY:
                     tidied = time.monotonic()
                     with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings):
+                        for room in (records, editors, jobs, previews, sightings, bounces):
                             room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
@@ -79,6 +82,11 @@ def _fetch_feeds(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not fetched:
             stopping.wait(LOOK_FOR_FEEDS_EVERY)
+
+
+def _take_back(service: Service, stopping: threading.Event) -> None:
+    if service.settings.reports_url:
+        reports.run(service, stopping)
 
 
 def _work(service: Service, stopping: threading.Event) -> None:

@@ -25,6 +25,7 @@ from widgets.colours import accent
 from widgets.letters import editors, invitations, issues, sign_ups, signings
 from widgets.letters.draft import Draft
 from widgets.models import Message
+from widgets.relays import relay_headers
 from widgets.service import Service
 from widgets.text import direction
 
@@ -102,6 +103,8 @@ def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
     if draft.unsubscribe:
         mail["List-Unsubscribe"] = f"<{draft.unsubscribe}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    for header, value in relay_headers(settings, service.links.return_tag(row.id)).items():
+        mail[header] = value
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
     mail["Content-Language"] = lang  # last: setting the content takes such headers out

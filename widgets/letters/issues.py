@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import digests, editions, languages, plaintext, rhythms
+from widgets import digests, editions, languages, plaintext, rhythms, suppressions
 from widgets.editions import Edition, Item, Wishes
 from widgets.languages import SOURCE
 from widgets.letters import stories
@@ -18,7 +17,6 @@ from widgets.models import (
     Message,
     State,
     Subscription,
-    Suppression,
 )
 from widgets.service import Service
 from widgets.text import blocks, direction, long_date, shortened, thousands
@@ -59,8 +57,7 @@ def is_wanted(session: Session, subscription: Subscription, now: datetime) -> bo
         return False
     if subscription.paused_until is not None and subscription.paused_until > now:
         return False
-    suppressed = exists().where(Suppression.key == subscription.subscriber.key)
-    return not session.scalar(select(suppressed))
+    return not suppressions.is_suppressed(session, subscription.subscriber.key, now)
 
 
 def for_reader(session: Session, digest: Digest, subscription: Subscription) -> Edition | None:
