@@ -67,13 +67,13 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
     asked = service.links.endorse(invited(service))
-    subscribed(service, "cy@example.org")
-    issued(service, at=datetime.now(UTC))
     subscriber, change = _chooser(service)
     reader.sign_up("other@example.org")
     with service.database.reading() as session:
         newest = select(Subscriber.id).order_by(Subscriber.created_at.desc())
         other = session.scalars(newest).all()[0]
+    subscribed(service, "cy@example.org")
+    issued(service, at=datetime.now(UTC))
     return {
         "issues.archive": [{"slug": "weekly"}],
         "issues.issue": [{"slug": "weekly", "number": 1}],
