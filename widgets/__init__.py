@@ -14,6 +14,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
+    back_issues,
     choose,
     console,
     counting,
@@ -23,7 +24,6 @@ from widgets.web import (
     errors,
     forms,
     hooks,
-    issues,
     mailbox,
     metadata,
     oembed,
@@ -83,11 +83,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.install(app, service)
     errors.install(app)
     for room in (
+        back_issues,
         crawlers,
         embeds,
         endorse,
         hooks,
-        issues,
         oembed,
         pages,
         choose,

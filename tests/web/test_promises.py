@@ -75,9 +75,9 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     subscribed(service, "cy@example.org")
     issued(service, at=datetime.now(UTC))
     return {
-        "issues.archive": [{"slug": "weekly"}],
-        "issues.issue": [{"slug": "weekly", "number": 1}],
-        "issues.feed": [{"slug": "weekly"}],
+        "back_issues.archive": [{"slug": "weekly"}],
+        "back_issues.issue": [{"slug": "weekly", "number": 1}],
+        "back_issues.feed": [{"slug": "weekly"}],
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],

@@ -12,7 +12,7 @@ from widgets.web import cache, service, statement_languages, text_languages
 from widgets.web.metadata import LONGEST_SUMMARY, Preview, network_preview
 from widgets.web.parameters import asked_look
 
-blueprint = Blueprint("issues", __name__)
+blueprint = Blueprint("back_issues", __name__)
 
 
 @blueprint.get("/newsletters/<slug:slug>")
