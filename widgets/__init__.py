@@ -15,6 +15,7 @@ from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
     api,
+    back_issues,
     choose,
     console,
     counting,
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.install(app)
     for room in (
         api,
+        back_issues,
         crawlers,
         embeds,
         endorse,

@@ -22,7 +22,15 @@ from werkzeug.test import TestResponse
 
 from tests.actors import Reader
 from tests.crawl import crawl
-from tests.samples import follow, invited, open_to_the_public, publish, statement_file
+from tests.samples import (
+    follow,
+    invited,
+    issued,
+    open_to_the_public,
+    publish,
+    statement_file,
+    subscribed,
+)
 from tests.web.console.conftest import EditorAtWork
 from widgets import address_changes, api_keys, editors, previews, webhooks
 from widgets.addresses import parse
@@ -70,6 +78,8 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         dora = session.scalars(
             select(Subscriber.id).where(Subscriber.address == "dora@example.org")
         ).one()
+    subscribed(service, "cy@example.org")
+    issued(service, at=datetime.now(UTC))
     return {
         "webhooks.do": [{"number": 2, "act": "test"}],
         "api.list_subscribers": [{"slug": "weekly"}],
@@ -78,6 +88,9 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "api.unsubscribe": [{"slug": "weekly", "subscriber_id": dora}],
         "api.show_statement": [{"slug": "river-gate"}],
         "api.list_signatories": [{"slug": "river-gate"}],
+        "back_issues.archive": [{"slug": "weekly"}],
+        "back_issues.issue": [{"slug": "weekly", "number": 1}],
+        "back_issues.feed": [{"slug": "weekly"}],
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],
