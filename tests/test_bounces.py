@@ -244,6 +244,15 @@ def test_the_same_report_twice_counts_once(post: Post, kind: BounceKind) -> None
     assert post.subscription(anna).soft_bounces == after.soft_bounces
 
 
+def test_half_a_character_in_a_reason_loses_no_report(post: Post) -> None:
+    message = post.message(post.subscriber())
+    assert post.comes_back(message, reason="550 \ud83d gone", status="5.1.1\0") is Outcome.RECORDED
+
+    with post.service.database.reading() as session:
+        kept = session.scalars(select(Bounce)).one()
+    assert (kept.reason, kept.status) == ("550 ? gone", "5.1.1")
+
+
 def test_a_refusal_for_what_we_are_is_kept_and_changes_nothing(post: Post) -> None:
     anna = post.subscriber()
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -36,12 +37,20 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         ("jürgen@exämple.org and 用户@例子.广告", "(address) and (address)"),
         ("one@a.example,two@b.example;three@c.example", "(address),(address);(address)"),
         ("o'neill@example.org is full", "(address) is full"),
+        ("''bo@example.org' and it's bo@example.org", "''(address)' and it's (address)"),
         ("nobody @ home, 3 @ 4, @handle", "nobody @ home, 3 @ 4, @handle"),
         ("", ""),
     ],
 )
 def test_an_address_is_taken_out_of_a_text(text: str, left: str) -> None:
     assert without_addresses(text) == left
+
+
+@pytest.mark.parametrize("text", ["a" * 50_000, "a'" * 25_000, "a''" * 20_000, "@" * 50_000])
+def test_a_stranger_s_long_text_costs_no_time(text: str) -> None:
+    began = time.process_time()
+    without_addresses(f"{text}@")
+    assert time.process_time() - began < 2  # from every letter anew, it was minutes
 
 
 def test_what_is_logged_goes_to_standard_error_with_who_said_it(

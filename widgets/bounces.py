@@ -41,7 +41,8 @@ from widgets.settings import Settings
 SOFT_AT_MOST = 4  # issues that bounce one after the other; the next one counts as hard
 SUPPRESSED_FOR = timedelta(days=30)  # a mailbox that did not exist may exist again
 FORGET_AFTER = timedelta(days=90)
-LONGEST_REASON = 300  # characters
+LONGEST_TOLD = 4000  # characters of a reason that are looked at
+LONGEST_REASON = 300  # … and kept
 _TAG = re.compile(r"\+([a-z2-7]{40})@", re.IGNORECASE)
 
 
@@ -108,8 +109,10 @@ def record(session: Session, hasher: Hasher, report: Report, now: datetime) -> O
     and nothing is sent there for SUPPRESSED_FOR. A complaint ends it for good. What was reported
     of a message to anybody else (an editor, a member, one who signs) is only kept.
     """
-    reason = without_addresses(" ".join(report.reason.split()))[:LONGEST_REASON]
-    report = replace(report, reason=reason.replace("\0", ""), status=report.status[:16])
+    told = report.reason[:LONGEST_TOLD].encode("utf-8", "replace").decode()  # no half a character
+    reason = without_addresses(" ".join(told.split()))[:LONGEST_REASON]
+    status = report.status.encode("ascii", "replace").decode()[:16]
+    report = replace(report, reason=reason.replace("\0", ""), status=status.replace("\0", ""))
     if report.message_id is None:
         return _complained_by_link(session, hasher, report, now)
     one_at_a_time(session, report.message_id.hex)

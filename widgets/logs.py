@@ -3,8 +3,11 @@
 import logging
 import re
 
-_WORD = r"[^\s<>()\[\]{}\"',;:=/]+"
-_ADDRESS = re.compile(rf"{_WORD}(?:'{_WORD})*@{_WORD}")
+_APART = r"\s<>()\[\]{}\",;:=/"  # what stands between two words, as "'" may and may not
+_WORD = rf"[^{_APART}']+"
+# It begins where a word does: from every letter of it, a long one would be read over and over.
+_BEGINS = rf"(?<![^{_APART}'])(?<![^{_APART}']')"
+_ADDRESS = re.compile(rf"{_BEGINS}{_WORD}(?:'{_WORD})*@{_WORD}")
 
 
 def without_addresses(text: str) -> str:
