@@ -4,12 +4,13 @@ import json
 import threading
 import uuid
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.test_newsletters import LIMITS, NOW, Desk
-from widgets import address_changes, letters, newsletters, people, preferences, topics
+from widgets import address_changes, letters, newsletters, people, preferences, records, topics
 from widgets.addresses import parse
 from widgets.models import (
     AddressChange,
@@ -559,8 +560,50 @@ def test_the_record_tells_everything_in_json(desk: Chooser) -> None:
     }
     assert held["consents"][0]["method"] == "link"
     assert held["consents"][0]["site"] == "lamp-keepers"
-    assert [one["to"] for one in told["address_changes"]] == ["new@example.org"]
-    assert {one["kind"] for one in told["mails"]} == {"record", "new-address"}
+    assert [one["from"] for one in told["address_changes"]] == ["anna@example.org"]
+    assert {one["kind"] for one in told["mails"]} == {"record"}
+
+
+def told_of(desk: Chooser, address: str) -> dict[str, Any]:
+    with desk.service.database.reading() as session:
+        key = desk.service.hasher.address(parse(address))
+        found = people.find(session, desk.service.hasher, key)
+    told: dict[str, Any] = json.loads(people.as_json(found))
+    return told
+
+
+def test_nobody_learns_from_their_own_record_how_it_stands_with_another_address(
+    desk: Chooser,
+) -> None:
+    who = desk.subscribed()
+    told = []
+    with desk.service.database.writing() as session:
+        never = parse("never@example.org")
+        records.suppress(session, desk.service.hasher, never, "complained", desk.now)
+    for address in ("new@example.org", "never@example.org"):
+        desk.ask(who, address)
+        record = told_of(desk, "anna@example.org")
+        (change,) = record["address_changes"]
+        del change["asked_at"]
+        told.append(record)
+        with desk.service.database.writing() as session:
+            session.execute(delete(AddressChange))
+
+    assert told[0] == told[1]
+
+
+def test_after_a_change_neither_address_is_told_the_other(desk: Chooser) -> None:
+    who = desk.subscribed()
+    desk.change(desk.ask(who, "new@example.org"))
+
+    (old,) = told_of(desk, "anna@example.org")["address_changes"]
+    (new,) = told_of(desk, "new@example.org")["address_changes"]
+    assert (old["from"], old["to"]) == ("anna@example.org", "n…w@e…e.org")
+    assert (new["from"], new["to"]) == ("a…a@e…e.org", "new@example.org")
+    assert [one["kind"] for one in told_of(desk, "anna@example.org")["mails"]] == [
+        "address-changed"
+    ]
+    assert "new-address" in [one["kind"] for one in told_of(desk, "new@example.org")["mails"]]
 
 
 def test_what_a_stranger_typed_is_in_nobodys_record(desk: Chooser) -> None:

@@ -109,8 +109,8 @@ def record(session: Session, hasher: Hasher, report: Report, now: datetime) -> O
     and nothing is sent there for SUPPRESSED_FOR. A complaint ends it for good. What was reported
     of a message to anybody else (an editor, a member, one who signs) is only kept.
     """
-    told = report.reason[:LONGEST_TOLD].encode("utf-8", "replace").decode()  # no half a character
-    reason = without_addresses(" ".join(told.split()))[:LONGEST_REASON]
+    words = report.reason[:LONGEST_TOLD].encode("utf-8", "replace").decode()  # no half a character
+    reason = without_addresses(" ".join(words.split()))[:LONGEST_REASON]
     status = report.status.encode("ascii", "replace").decode()[:16]
     report = replace(report, reason=reason.replace("\0", ""), status=status.replace("\0", ""))
     if report.message_id is None:

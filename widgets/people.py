@@ -1,7 +1,7 @@
 """One person's whole record: everything that is kept of whoever has an address."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from widgets import suppressions, webhooks
-from widgets.addresses import Hasher, stored
+from widgets.addresses import Hasher, masked, stored
 from widgets.audit import Subject
 from widgets.models import (
     AddressChange,
@@ -115,10 +115,36 @@ def contacts(session: Session, hasher: Hasher, key: str) -> list[Contact]:
     return [one for one in everybody if _key(hasher, one.address) == key]
 
 
+def as_told(found: Person) -> Person:
+    """The record as the person themself gets it. Of a change of address, the other one is masked,
+    since who reads mail there need not be them; and of one that was only asked for there is nothing
+    by which the asker would learn whether the other must not be written to."""
+
+    def known_again(address: str | None) -> str | None:
+        return masked(address) if address and address != found.address else address
+
+    return replace(
+        found,
+        address_changes=[
+            {
+                "from": known_again(one["from"]),
+                "to": known_again(one["to"]) if one["done_at"] else None,
+                "lang": one["lang"],
+                "asked_at": one["asked_at"],
+                "done_at": one["done_at"],
+            }
+            for one in found.address_changes
+        ],
+    )
+
+
 def as_json(found: Person) -> str:
-    """The record as one readable file. Times are ISO 8601 in UTC."""
+    """The record, as they are told it, as one readable file. Times are ISO 8601 in UTC."""
     return json.dumps(
-        asdict(found), ensure_ascii=False, indent=2, default=lambda at: at.isoformat(" ", "seconds")
+        asdict(as_told(found)),
+        ensure_ascii=False,
+        indent=2,
+        default=lambda at: at.isoformat(" ", "seconds"),
     )
 
 
@@ -314,12 +340,16 @@ def _mails(
         .where(Subscriber.key == key)
     )
     subscribers = select(Subscriber.id).where(Subscriber.key == key)
-    changes = select(AddressChange.id).where(AddressChange.subscriber_id.in_(subscribers))
+    asked_here = select(AddressChange.id).where(
+        AddressChange.key == key, AddressChange.done_at.is_not(None)
+    )
+    moved_from = select(AddressChange.id).where(AddressChange.subscriber_id.in_(subscribers))
     issues = select(Subscription.id).where(Subscription.subscriber_id.in_(subscribers))
     theirs: list[ColumnElement[bool]] = [
         Message.sign_up_id.in_(sign_ups),
         Message.subscriber_id.in_(subscribers),
-        Message.address_change_id.in_(changes),
+        and_(Message.kind == "new-address", Message.address_change_id.in_(asked_here)),
+        and_(Message.kind == "address-changed", Message.address_change_id.in_(moved_from)),
         Message.subscription_id.in_(issues),
         Message.signing_id.in_(select(Signing.id).where(Signing.key == key)),
         Message.invitation_id.in_(

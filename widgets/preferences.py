@@ -2,7 +2,7 @@
 
 Such links are passed on with the mails that they stand in. So the page behind one never shows a
 whole address, whatever is new is confirmed by mail as ever, and all that is kept of somebody is
-shown behind another link, which is mailed to them.
+shown, and erased, behind another link, which is mailed to them.
 """
 
 import uuid

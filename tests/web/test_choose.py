@@ -186,7 +186,7 @@ def test_everything_is_left_by_one_press_and_twice_is_once(
 def test_opening_any_of_the_links_changes_nothing(
     reader: Reader, theirs: str, service: Service
 ) -> None:
-    for path in (theirs, f"{theirs}?do=leave", f"{theirs}/erase"):
+    for path in (theirs, f"{theirs}?do=leave", f"{record_of(service)}/erase"):
         assert reader.open(path).status == 200
     assert state(service) == State.CONFIRMED
 
@@ -278,6 +278,13 @@ def test_an_old_link_of_nobody_is_answered_alike(
     assert reader.open(theirs).html == old.html
 
 
+def record_of(service: Service) -> str:
+    """The path of a link that was mailed to the one subscriber there is."""
+    with service.database.reading() as session:
+        token = service.links.record(session.scalars(select(Subscriber.id)).one())
+    return f"/preferences/record/{token}"
+
+
 def key_of(service: Service) -> str:
     with service.database.reading() as session:
         return session.scalars(select(Subscriber.key)).one()
@@ -287,7 +294,7 @@ def key_of(service: Service) -> str:
 def test_of_whoever_is_gone_the_page_says_only_that_nothing_is_kept(
     reader: Reader, theirs: str, service: Service, how: str
 ) -> None:
-    page = reader.open(theirs)
+    page, record = reader.open(theirs), record_of(service)
     with service.database.writing() as session:
         if how == "erased":
             records.erase(session, service.hasher, key_of(service), None, datetime.now(UTC))
@@ -297,7 +304,7 @@ def test_of_whoever_is_gone_the_page_says_only_that_nothing_is_kept(
 
     for answer in (
         reader.open(theirs),
-        reader.open(f"{theirs}/erase"),
+        reader.open(f"{record}/erase"),
         save(reader, page),
         send(reader, page, "Mail me that link"),
         send(reader, page, "Send that mail", address="new@example.org"),
@@ -393,12 +400,23 @@ def test_the_record_of_who_is_gone_or_after_a_day_is_not_there(
         assert reader.open(path).status == 410
 
 
+def test_nobody_is_erased_by_a_link_that_is_passed_on_with_every_mail(
+    client: FlaskClient, theirs: str, service: Service
+) -> None:
+    token = theirs.removeprefix("/preferences/")
+    for path in (f"{theirs}/erase", f"/preferences/record/{token}/erase"):
+        assert client.post(path, data={"never": "yes"}).status_code == 404
+
+    assert state(service) == State.CONFIRMED
+
+
 @pytest.mark.parametrize(("tick", "kept"), [({}, 0), ({"never": "yes"}, 1)])
 def test_erasing_is_done_at_once_and_twice_is_once(
     reader: Reader, theirs: str, service: Service, tick: dict[str, str], kept: int
 ) -> None:
     send(reader, reader.open(theirs), "Mail me that link")
-    page = reader.open(f"{theirs}/erase")
+    (path,) = re.findall(r'href="([^"]+/erase[^"]*)"', reader.open(record_of(service)).html)
+    page = reader.open(path)
     for _ in range(2):
         gone = reader.press(page, **tick)
         assert gone.status == 410

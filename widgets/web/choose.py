@@ -66,24 +66,6 @@ def act(token: str) -> AnyResponse:
         return _given_back(subscriber, gettext(FAULT), 503)
 
 
-@blueprint.get("/<token>/erase")
-def erase_page(token: str) -> Response:
-    subscriber = service().links.read_preferences(token)
-    _speak_to(subscriber)
-    return make_response(render_template("choose/erase.html", token=token))
-
-
-@blueprint.post("/<token>/erase")
-def erase(token: str) -> AnyResponse:
-    subscriber = service().links.read_preferences(token)
-    if is_foreign_post(service().settings):
-        return redirect(this_page(), 303)
-    never_again = request.form.get("never") == "yes"
-    with service().database.writing() as session:
-        preferences.erase(session, service().hasher, subscriber, never_again, datetime.now(UTC))
-    return redirect(this_page(), 303)
-
-
 @blueprint.get("/address/<token>")
 def address_page(token: str) -> Response:
     """One button. Opening the link changes nothing: mail scanners open every link."""
@@ -148,12 +130,29 @@ def download(token: str) -> Response:
     )
 
 
+@blueprint.get("/record/<token>/erase")
+def erase_page(token: str) -> Response:
+    """Behind the link that is mailed when it is asked for: the one in every issue is passed on with
+    it, and who holds that must not be able to erase somebody."""
+    _speak_to(service().links.read_record(token))
+    return make_response(render_template("choose/erase.html", token=token))
+
+
+@blueprint.post("/record/<token>/erase")
+def erase(token: str) -> AnyResponse:
+    subscriber = service().links.read_record(token)
+    if is_foreign_post(service().settings):
+        return redirect(this_page(), 303)
+    never_again = request.form.get("never") == "yes"
+    with service().database.writing() as session:
+        preferences.erase(session, service().hasher, subscriber, never_again, datetime.now(UTC))
+    return redirect(this_page(), 303)
+
+
 @blueprint.errorhandler(ExpiredLink)
 def expired(error: ExpiredLink) -> Response:
     """Of a link to the preferences, a new one can be had; the others are in a mail of today."""
-    if request.endpoint in ("choose.record", "choose.download") or (
-        request.path.startswith("/preferences/address/")
-    ):
+    if request.path.startswith(("/preferences/record/", "/preferences/address/")):
         return _too_old()
     token = (request.view_args or {})["token"]
     path = f"/preferences/{token}{Look(lang=asked_look().lang).query()}"
@@ -295,7 +294,6 @@ def _page(
         problem=problem,
         of_address=of_address,
         said=_said(),
-        token=(request.view_args or {})["token"],
     )
     return make_response(html, status)
 
@@ -313,7 +311,7 @@ def _record(subscriber: uuid.UUID) -> people.Person:
     with service().database.reading() as session:
         key = preferences.standing(session, subscriber, datetime.now(UTC)).key
         speak(language_of_reader(preferences.language(session, subscriber)))
-        return people.find(session, service().hasher, key)
+        return people.as_told(people.find(session, service().hasher, key))
 
 
 def _speak_to(subscriber: uuid.UUID) -> None:
