@@ -27,6 +27,7 @@ from widgets.models import (
     Subscription,
     Suppression,
 )
+from widgets.pacing import Limits
 from widgets.partner_sync import Do, Found, Here, Known, decide
 from widgets.partner_tools.asking import Api
 from widgets.partner_tools.listmonk import Listmonk as Client
@@ -79,6 +80,21 @@ class Both:
                     asked_at=self.now,
                     now=self.now,
                 )
+
+    def sign_up(self, address: str) -> None:
+        """Asked for here by somebody, and not confirmed."""
+        with self.service.database.writing() as session:
+            text = newsletters.form(session, "weekly", "en").consent_text_id
+            newsletters.sign_up(
+                session,
+                self.service.hasher,
+                Limits(3, 500, frozenset()),
+                parse(address),
+                consent_text_id=text,
+                site=None,
+                lang="en",
+                now=self.now,
+            )
 
     def leave(self, *addresses: str) -> None:
         with self.service.database.writing() as session:
@@ -285,6 +301,46 @@ def test_who_must_not_be_written_to_goes_there_too(both: Both, end: str) -> None
     with both.service.database.reading() as session:
         left = 0 if end == "erased" else 1
         assert session.scalar(select(func.count()).select_from(PartnerEntry)) == left
+
+
+@pytest.mark.parametrize("signs_up_again", [False, True])
+def test_who_is_erased_without_a_trace_goes_there_and_is_not_taken_in_again(
+    both: Both, signs_up_again: bool
+) -> None:
+    both.confirm("ada@example.org", "bo@example.org")
+    both.join(take_in=True)
+    both.run()
+    with both.service.database.writing() as session:
+        records.erase(session, both.service.hasher, both.key("ada@example.org"), None, both.now)
+    if signs_up_again:
+        both.sign_up("ada@example.org")
+    both.run()
+
+    assert both.state("ada@example.org") == (State.PENDING if signs_up_again else None)
+    assert both.there.confirmed() == ["bo@example.org"]
+    assert both.row().state["erased"] == []
+    both.run()
+    assert both.done() == (0, 0, 0, 0)
+    both.later()
+    both.confirm("ada@example.org")
+    both.run()
+    assert both.there.confirmed() == ["ada@example.org", "bo@example.org"]
+
+
+def test_who_is_erased_while_the_partner_is_away_is_not_forgotten(both: Both) -> None:
+    both.confirm("ada@example.org")
+    both.join(take_in=True)
+    both.run()
+    with both.service.database.writing() as session:
+        records.erase(session, both.service.hasher, both.key("ada@example.org"), None, both.now)
+    both.there.said["GET /api/subscribers"] = (500, b"{}")
+    both.run()
+    assert both.row().state["erased"] == [both.key("ada@example.org")]
+    both.there.said.clear()
+    both.run()
+
+    assert both.there.confirmed() == []
+    assert both.state("ada@example.org") is None
 
 
 def test_strangers_there_are_left_alone_unless_they_are_to_be_taken_in(both: Both) -> None:
@@ -565,6 +621,27 @@ def test_a_few_of_many_need_no_word(both: Both) -> None:
     assert both.done() == (0, 0, 20, 0)
 
 
+def test_many_ends_a_few_at_a_time_need_a_word_too(both: Both) -> None:
+    both.confirm(*many(60))
+    both.join()
+    both.run()
+    for one in many(20):
+        both.there.leave(one)
+    both.run()
+    assert both.done() == (0, 0, 20, 0)
+    for one in many(21):
+        both.there.leave(one)
+    both.run()
+    asked = partners.asks(both.row())
+    assert asked
+    assert asked.ends_here == 1
+    both.later(timedelta(hours=26))
+    both.run()
+
+    assert partners.asks(both.row()) is None
+    assert both.done() == (0, 0, 1, 0)
+
+
 # What goes wrong
 
 
@@ -782,7 +859,17 @@ def test_a_hundred_thousand_members_take_little_memory(both: Both) -> None:
 
 
 PEOPLE = ["a@example.org", "b@example.org"]
-DEEDS = ["confirm", "leave", "erase", "there on", "there off", "vanish", "block", "run"]
+DEEDS = [
+    "confirm",
+    "leave",
+    "erase",
+    "vanish here",
+    "there on",
+    "there off",
+    "vanish",
+    "block",
+    "run",
+]
 
 
 @settings(
@@ -837,6 +924,13 @@ def _do(both: Both, deed: str, address: str, left_here: set[str], left_there: se
         with both.service.database.writing() as session:
             records.erase(session, both.service.hasher, both.key(address), "", both.now)
         left_here.add(address)
+    elif deed == "vanish here" and both.there.standing(address) == "confirmed":
+        if both.state(address):
+            with both.service.database.writing() as session:
+                records.erase(session, both.service.hasher, both.key(address), None, both.now)
+            both.run()
+            assert both.state(address) is None
+            assert both.there.standing(address) != "confirmed"
     elif deed == "there on":
         both.there.put(address)
         left_there.discard(address)

@@ -51,7 +51,7 @@ DONE_AT_ONCE = 20  # of what is changed over there, before it is written down
 MOST_STRANGERS = 5000  # who must go over there and have no entry; the rest has the next run
 ASK_AGAIN = timedelta(days=1)  # after the tool has refused an address
 MANY = 20  # ends of subscriptions in one run, and …
-MUCH = 0.2  # … of all: more than both is asked about
+MUCH = 0.2  # … of all: more than both, within a day, is asked about
 
 # How an entry says that both stood, or what we mean to do about it.
 ON = "on"  # both were on
@@ -296,6 +296,7 @@ class _Run:
         self._found = Found()
         self._strangers: list[str] = []  # remote ids
         self._more = False
+        self._erased: frozenset[str] = frozenset()
         self._known = 0  # who is on here, on the list, and has an entry
         self._tool: Tool | None = None
 
@@ -341,6 +342,7 @@ class _Run:
     def _read(self, *, writes: bool) -> None:
         with self._database.reading() as session:
             self._found.entries = self._count(session, (ON, *_ENDS_HERE))
+            self._erased = partners.erased(session, self._turn.id)
         members = iter(self.tool.members())
         while some := list(islice(members, AT_ONCE)):
             self._found.there += sum(one.there is not There.ABSENT for one in some)
@@ -451,15 +453,22 @@ class _Run:
         found = {
             key: _Person(
                 subscription.id,
-                _here(subscription, given_at, key in suppressed),
+                _here(
+                    subscription, given_at, key in suppressed or self._was_erased(subscription, key)
+                ),
                 Known(entry.remote_state, entry.epoch) if entry else None,
                 seen=entry is not None and entry.at >= self._started,
             )
             for key, subscription, entry, given_at in rows
         }
         return {
-            key: found.get(key, _Person(None, Here(left=key in suppressed), None)) for key in keys
+            key: found.get(key, _Person(None, Here(left=key in suppressed | self._erased), None))
+            for key in keys
         }
+
+    def _was_erased(self, subscription: Subscription, key: str) -> bool:
+        """Also where they, or somebody else, have signed up since and not confirmed it."""
+        return subscription.state == State.PENDING and key in self._erased
 
     def _moved(
         self, session: Session, by_key: Mapping[str, Member], people: Mapping[str, _Person]
@@ -696,10 +705,13 @@ class _Run:
         with self._database.reading() as session:
             ends_here = self._count(session, _ENDS_HERE)
             ends_there = self._count(session, (ENDING,)) + len(self._strangers)
+            before = partners.ended_lately(session, self._turn.id, self._clock())
         if ends_here + ends_there <= self._turn.approved:
             return None
         of = max(self._found.entries, ends_here)
-        too_many_here = ends_here > MANY and ends_here > MUCH * of
+        # With those of the last day: or a list could be emptied a fifth at a time.
+        lately = ends_here + before
+        too_many_here = ends_here > 0 and lately > MANY and lately > MUCH * (of + before)
         too_many_there = ends_there > MANY and ends_there > MUCH * self._found.there
         if not (too_many_here or too_many_there):
             return None
@@ -714,9 +726,13 @@ class _Run:
                 if entry.remote_state == GONE and address:
                     again[entry.subscription_id] = self.tool.find(address)
             with self._step() as session:
+                before = self._found.end_here
                 for known, _ in some:
                     member = again.get(known.subscription_id)
                     self._end_one(session, known.subscription_id, member)
+                ended = self._found.end_here - before
+                if ended and not self._turn.approved:
+                    partners.note_ended(session, self._turn.id, ended, self._clock())
             self._give_way(len(some) == DONE_AT_ONCE)
 
     def _end_one(self, session: Session, subscription_id: UUID, member: Member | None) -> None:
@@ -862,7 +878,8 @@ class _Run:
                     ended_here=found.end_here, taken_in=found.take_in,
                 )  # fmt: skip
             outcome = {**asdict(found), "at": now.isoformat()}
-            partners.settle(session, self._turn, now, outcome=outcome, again=self._more)
+            gone = () if self._more else self._erased
+            partners.settle(session, self._turn, now, outcome=outcome, again=self._more, gone=gone)
 
     # What every step does
 

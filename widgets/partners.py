@@ -2,7 +2,7 @@
 is. What happens when it is one's turn is in partner_sync.py."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session, joinedload
 from widgets import audit, sealing
 from widgets.audit import Actor, Subject
 from widgets.links import Links
-from widgets.models import Database, Newsletter, Partner, PartnerEntry
+from widgets.models import (
+    Database,
+    Newsletter,
+    Partner,
+    PartnerEntry,
+    Subscriber,
+    Subscription,
+)
 from widgets.newsletters import NoSuchNewsletter
 from widgets.partner_tools.asking import Api, BadUrl, checked_url
 from widgets.partner_tools.listmonk import Listmonk
@@ -25,6 +32,7 @@ from widgets.service import Service
 EVERY = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=4)  # between two tries of a partner that fails
 LEASE = timedelta(minutes=10)  # renewed with every step
+ENDS_COUNT_FOR = timedelta(days=1)
 LONGEST = {"url": 500, "user": 200, "password": 500, "list_name": 200}
 KINDS = {"listmonk": "listmonk", "mailman": "Mailman 3"}
 LIST_NAMES = {
@@ -172,11 +180,11 @@ def change(
     partner.list_name = typed.list_name.strip()
     if typed.password:
         partner.password = sealing.seal(links, typed.password)
-    partner.state = {**partner.state, "take_in": typed.take_in}
+    partner.state = {**_state_now(session, partner), "take_in": typed.take_in}
     _let_go(partner)
     if moved:
         session.execute(delete(PartnerEntry).where(PartnerEntry.partner_id == partner.id))
-        partner.state = {"take_in": typed.take_in}
+        partner.state = {"take_in": typed.take_in, "erased": partner.state.get("erased", [])}
         partner.next_at, partner.run_at, partner.outcome = None, None, {}
     elif partner.next_at is not None:
         partner.next_at = now
@@ -205,13 +213,55 @@ def agree(session: Session, partner: Partner, ends: int, actor: Actor, now: date
     asked = asks(partner)
     if asked is None or asked.ends_here + asked.ends_there != ends:
         return False
-    partner.state = {**partner.state, "asks": None, "approved": ends}
+    partner.state = {**_state_now(session, partner), "asks": None, "approved": ends}
     partner.next_at = now
     audit.record(
         session, actor, "agreed to ends of", subject(partner), now,
         here=asked.ends_here, there=asked.ends_there,
     )  # fmt: skip
     return True
+
+
+def erase(session: Session, key: str) -> None:
+    """Has somebody who is to be erased, and of whom nothing is kept, taken off the lists of the
+    tools that hold the newsletters they had to do with. Until that is done, each partner keeps the
+    keyed hash: or the next run would know nothing of them, and might take them in again."""
+    theirs = (
+        select(Subscription.newsletter_id)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(Subscriber.key == key)
+    )
+    query = select(Partner).where(Partner.newsletter_id.in_(theirs)).order_by(Partner.id)
+    for partner in session.scalars(query).all():
+        state = _state_now(session, partner)
+        partner.state = {**state, "erased": sorted({*state.get("erased", ()), key})}
+
+
+def erased(session: Session, partner_id: int) -> frozenset[str]:
+    """The keyed hashes of whom is to go from the list over there, since they were erased here."""
+    state = session.scalar(select(Partner.state).where(Partner.id == partner_id)) or {}
+    return frozenset(state.get("erased", ()))
+
+
+def ended_lately(session: Session, partner_id: int, now: datetime) -> int:
+    """How many subscriptions this partner has ended here within a day without an editor's word."""
+    state = session.scalar(select(Partner.state).where(Partner.id == partner_id)) or {}
+    return sum(_lately(state, now).values())
+
+
+def note_ended(session: Session, partner_id: int, many: int, now: datetime) -> None:
+    """Counts subscriptions that this partner has just ended here."""
+    partner = session.get_one(Partner, partner_id, with_for_update=True)
+    ended = _lately(partner.state, now)
+    hour = now.isoformat(timespec="hours")
+    ended[hour] = ended.get(hour, 0) + many
+    partner.state = {**partner.state, "ended": ended}
+
+
+def _lately(state: Mapping[str, Any], now: datetime) -> dict[str, int]:
+    """By the hour."""
+    since = (now - ENDS_COUNT_FOR).isoformat(timespec="hours")
+    return {hour: many for hour, many in state.get("ended", {}).items() if hour >= since}
 
 
 def remove(session: Session, partner: Partner, actor: Actor, now: datetime) -> None:
@@ -299,9 +349,10 @@ def settle(
     asked: Asks | None = None,
     error: str | None = None,
     again: bool = False,
+    gone: Collection[str] = (),
 ) -> None:
     """What came of a run. outcome: of one that ended well; error: why it did not; again: there is
-    more to do at once."""
+    more to do at once; gone: the keyed hashes of those who were erased here and now are there."""
     partner = session.get(Partner, turn.id, with_for_update=True)
     if partner is None or partner.leased_by != turn.worker:
         return
@@ -321,6 +372,7 @@ def settle(
         state["asks"] = vars(asked) if asked else None
         if asked is None:
             state["approved"] = 0
+            state["erased"] = [one for one in state.get("erased", ()) if one not in gone]
     partner.state = state
     if outcome is not None:
         partner.outcome = outcome
@@ -341,6 +393,12 @@ def keep(service: Service, partner_id: int, looked: dict[str, Any]) -> None:
         partner = session.get(Partner, partner_id, with_for_update=True)
         if partner is not None:
             partner.state = {**partner.state, "looked": looked}
+
+
+def _state_now(session: Session, partner: Partner) -> dict[str, Any]:
+    """Read again, since others write it too, and held until the transaction ends."""
+    found = session.scalar(select(Partner.state).where(Partner.id == partner.id).with_for_update())
+    return dict(found or {})
 
 
 def _let_go(partner: Partner) -> None:

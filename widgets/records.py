@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 
-from widgets import people, tables
+from widgets import partners, people, tables
 from widgets.addresses import Address, Hasher
 from widgets.models import (
     AddressChange,
@@ -61,7 +61,9 @@ def erase(
     for mailbox in sorted(_mailboxes(session, key)):
         one_at_a_time(session, mailbox)
     found = people.find(session, hasher, key)
-    if reason is not None:
+    if reason is None:
+        partners.erase(session, key)
+    else:
         session.merge(Suppression(key=key, reason=reason, until=None, created_at=now))
     _forget_addresses_before(session, key)
     session.execute(delete(Subscriber).where(Subscriber.key == key))
