@@ -390,6 +390,46 @@ def test_erasing_keeps_nothing_and_lets_them_come_back(desk: Chooser) -> None:
     assert desk.confirm(desk.sign_up("new@example.org")) is Answer.DONE
 
 
+def test_erasing_reaches_every_address_before(desk: Chooser) -> None:
+    desk.change(desk.ask(desk.subscribed(), "second@example.org"))
+    desk.change(desk.ask(desk.who("second@example.org"), "third@example.org"))
+    with desk.service.database.writing() as session:
+        now = desk.who("third@example.org")
+        preferences.erase(session, desk.service.hasher, now, False, desk.now)
+
+    assert desk.count(Subscriber) == 0
+
+
+def test_who_leaves_while_two_become_one_has_left(desk: Chooser) -> None:
+    old = desk.subscribed()
+    new = desk.subscribed("new@example.org")
+    link = desk.subscription(old).id
+    desk.change(desk.ask(old, "new@example.org"))
+    with desk.service.database.writing() as session:
+        assert newsletters.unsubscribe(session, link, desk.now) is Answer.DONE
+
+    assert desk.subscription(new).state == State.UNSUBSCRIBED
+
+
+def test_of_two_changes_confirmed_at_once_one_holds(desk: Chooser) -> None:
+    who = desk.subscribed()
+    changes = [desk.ask(who, f"{name}@example.org") for name in ("one", "other")]
+    answers: list[Answer] = []
+    both = threading.Barrier(2)
+
+    def press(change: AddressChange) -> None:
+        both.wait()
+        answers.append(desk.change(change))
+
+    threads = [threading.Thread(target=press, args=(change,)) for change in changes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(answers) == {Answer.DONE, Answer.LEFT}
+
+
 def test_erasing_for_good_keeps_the_keyed_hash_alone(desk: Chooser) -> None:
     who = desk.subscribed()
     with desk.service.database.writing() as session:

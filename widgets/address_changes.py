@@ -87,15 +87,19 @@ def confirm(session: Session, change_id: uuid.UUID, now: datetime) -> Answer:
     """Moves what somebody subscribes to to the new address. If that subscribes already, both
     become one: what was confirmed by either stays confirmed, unless the new address itself has
     left; the wishes of whom asked for the change hold."""
-    change = session.get(AddressChange, change_id, with_for_update=True)
+    change = session.get(AddressChange, change_id)
     if change is None:
         return Answer.OVER
+    # In the order of `records.erase`; and of two changes of one person, the second sees the first.
     one_at_a_time(session, change.mailbox)
+    old = session.get(Subscriber, change.subscriber_id, with_for_update=True)
+    change = session.get(AddressChange, change_id, with_for_update=True, populate_existing=True)
+    if change is None or old is None:
+        return Answer.OVER
     answer = _standing(session, change, now)
     if answer is not Answer.DONE:
         return answer
     change.done_at = now
-    old = session.get_one(Subscriber, change.subscriber_id, with_for_update=True)
     if old.key == change.key:  # the same address, written in another way
         old.address = change.address
         return Answer.DONE

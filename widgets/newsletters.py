@@ -342,7 +342,8 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
     every confirmation that was sent for it is void."""
     subscription = session.get(Subscription, subscription_id, with_for_update=True)
     if subscription is None:
-        return Answer.OVER
+        became = current(session, subscription_id)  # perhaps while we waited for it
+        return Answer.OVER if became == subscription_id else unsubscribe(session, became, now)
     if subscription.state not in (State.PENDING, State.CONFIRMED):
         subscription.epoch += 1
         _call_back(session, subscription_id)

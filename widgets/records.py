@@ -94,16 +94,20 @@ def allow_again(session: Session, key: str) -> None:
 
 def _forget_addresses_before(session: Session, key: str) -> None:
     """Deletes wishes to be written to at this address, and the addresses that it has replaced."""
-    before = select(AddressChange.subscriber_id).where(
-        AddressChange.key == key, AddressChange.done_at.is_not(None)
-    )
-    session.execute(
-        delete(Subscriber).where(
-            Subscriber.id.in_(before),
-            Subscriber.key != key,
-            ~exists().where(Subscription.subscriber_id == Subscriber.id),
+    found, keys = {key}, {key}
+    while keys:  # and those before them
+        before = session.scalars(
+            select(Subscriber.key)
+            .join(AddressChange, AddressChange.subscriber_id == Subscriber.id)
+            .where(
+                AddressChange.key.in_(keys),
+                AddressChange.done_at.is_not(None),
+                ~exists().where(Subscription.subscriber_id == Subscriber.id),
+            )
         )
-    )
+        keys = set(before) - found
+        found |= keys
+    session.execute(delete(Subscriber).where(Subscriber.key.in_(found - {key})))
     session.execute(delete(AddressChange).where(AddressChange.key == key))
 
 
