@@ -21,6 +21,7 @@ from widgets import (
     members,
     newsletters,
     records,
+    seals,
     statements,
     supervisor,
 )
@@ -314,6 +315,7 @@ def serve(sample: bool) -> None:
     if sample:
         os.environ.setdefault("UNDERSIGNED_NETWORK_NAME", sample_network.NETWORK_NAME)
     settings = _settings()
+    _check_seal(settings)
     service = _service(upgrade=True)
     parts = [supervisor.Part(["web"], vital=True), supervisor.Part(["worker"])]
     lines = [("The network's pages", settings.url("/"))]
@@ -333,6 +335,14 @@ def serve(sample: bool) -> None:
     announce = threading.Thread(target=_announce, args=(settings, lines), daemon=True)
     announce.start()
     sys.exit(supervisor.run(parts))
+
+
+def _check_seal(settings: Settings) -> None:
+    """What signs our mail must be there before the first is sent."""
+    try:
+        seals.load(settings)
+    except UnsafeSettings as error:
+        raise click.ClickException(f"The settings can't be used.\n{error}") from None
 
 
 def _check_port(host: str, port: int) -> None:
@@ -383,6 +393,7 @@ def worker(tied: bool) -> None:
     supervisor.on_stop_signal(stopping.set)
     if tied:
         supervisor.when_parent_ends(stopping.set)
+    _check_seal(_settings())
     delivery_worker.run(_service(), stopping)
 
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from widgets import letters, outbox, seals
 from widgets.logs import without_addresses
@@ -291,7 +292,8 @@ def deliver_due(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     stopping: threading.Event | None = None,
 ) -> int:
-    """Sends the messages that are due, up to BATCH; returns how many were tried.
+    """Sends the messages that somebody waits for and that are due, up to BATCH; returns how many
+    were tried.
 
     Each outcome is committed before the next message is begun. What can't be sent before the
     lease runs out, or after the relay went away, is given back.
@@ -304,14 +306,13 @@ def deliver_due(
     with database.writing() as session:
         claimed = outbox.claim(session, worker, clock(), lease, BATCH)
     started = time.monotonic()
-    sender = parseaddr(settings.mail_from)[1]
     tried = 0
     for message in claimed:
         out_of_time = time.monotonic() - started > settings.lease_seconds / 2
         if out_of_time or (stopping is not None and stopping.is_set()):
             break
         tried += 1
-        if not _deliver(service, transport, worker, message, sender, clock):
+        if not _deliver(service, transport, worker, message, clock):
             break
     if tried < len(claimed):
         with database.writing() as session:
@@ -324,7 +325,6 @@ def _deliver(
     transport: Transport,
     worker: str,
     message: uuid.UUID,
-    sender: str,
     clock: Callable[[], datetime],
 ) -> bool:
     """Sends one message and records what became of it; False where the relay is down."""
@@ -334,12 +334,12 @@ def _deliver(
         with database.reading() as session:
             mail = letters.compose(service, session, message)
         if mail is not None:
-            to = letters.addressee(mail)
+            sender, to = sender_of(service, message), letters.addressee(mail)
             transport.send(letters.on_the_wire(mail, sender), sender, to)
     except RefusedForGood as error:
         log.warning("message %s was refused: %s", message, error)
         with database.writing() as session:
-            outbox.refused(session, worker, message, clock(), str(error))
+            refused(service, session, worker, message, clock(), str(error))
     except RefusedForNow as error:
         log.warning("message %s was put off: %s", message, error)
         with database.writing() as session:
@@ -355,10 +355,27 @@ def _deliver(
     else:
         with database.writing() as session:
             if mail is None:
-                outbox.void(session, worker, message, clock())
+                outbox.void(session, worker, clock(), message)
             else:
-                outbox.sent(session, worker, message, clock())
+                outbox.sent(session, worker, clock(), message)
     return True
+
+
+def sender_of(service: Service, message: uuid.UUID) -> str:
+    """The envelope's sender of a message: who is told where it can't be delivered."""
+    return parseaddr(service.settings.mail_from)[1]
+
+
+def refused(
+    service: Service,
+    session: Session,
+    worker: str,
+    message: uuid.UUID,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Records that the relay will never take a message, of either lane."""
+    outbox.refused(session, worker, message, now, reason)
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
-"""The loop that delivers, and tidies up once an hour; beside it, those that fetch feeds, do what
-editors asked for, publish what is due, and put issues of newsletters into the outbox."""
+"""The loop that delivers what somebody waits for, and tidies up once an hour; beside it, those that
+fetch feeds, do what editors asked for, publish what is due, put issues of newsletters into the
+outbox, and deliver them."""
 
 import logging
 import threading
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
+    bulk,
     dispatch,
     editors,
     feeds,
@@ -44,6 +46,9 @@ def run(service: Service, stopping: threading.Event) -> None:
     for beside in (_fetch_feeds, _work, _publish, _send_issues):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
+    # No daemon: what it has handed over is noted before all ends.
+    to_many = threading.Thread(target=bulk.run, args=(service, stopping))
+    to_many.start()
     tidied = -TIDY_EVERY
     try:
         while not stopping.is_set():
@@ -66,6 +71,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 stopping.wait(PAUSE)
     finally:
         post.close()
+        to_many.join()
 
 
 def _fetch_feeds(service: Service, stopping: threading.Event) -> None:

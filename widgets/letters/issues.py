@@ -95,12 +95,17 @@ def _sender_id(host: str) -> str:
 
 def is_wanted(session: Session, subscription: Subscription, now: datetime) -> bool:
     """Whether a subscriber may be written to at this moment."""
-    if subscription.state != State.CONFIRMED or subscription.subscriber.address is None:
+    subscriber = subscription.subscriber
+    if not may_get(subscription.state, subscriber.address, subscription.paused_until, now):
         return False
-    if subscription.paused_until is not None and subscription.paused_until > now:
-        return False
-    suppressed = exists().where(Suppression.key == subscription.subscriber.key)
+    suppressed = exists().where(Suppression.key == subscriber.key)
     return not session.scalar(select(suppressed))
+
+
+def may_get(state: str, address: str | None, paused_until: datetime | None, now: datetime) -> bool:
+    """The same of what stands in their subscription; an address may be suppressed all the same."""
+    is_paused = paused_until is not None and paused_until > now
+    return state == State.CONFIRMED and address is not None and not is_paused
 
 
 def for_reader(session: Session, digest: Digest, subscription: Subscription) -> Edition | None:
