@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from widgets import signatories, statements
 from widgets.addresses import Address
@@ -208,6 +208,41 @@ def subscribed(
             session.add(subscription)
             made.append(subscription.id)
     return made
+
+
+def crowd(service: Service, name: str, number: int, **values: Any) -> list[str]:
+    """The addresses of so many subscriptions to the weekly newsletter, confirmed long ago if
+    `values` (columns of Subscription) don't say otherwise; quicker than subscribed."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    addresses = [f"{name}{one}@host{one % 700}.example.org" for one in range(number)]
+    with service.database.reading() as session:
+        newsletter = session.scalars(select(Newsletter.id).order_by(Newsletter.id)).first()
+    usual = {
+        "newsletter_id": newsletter,
+        "state": State.CONFIRMED,
+        "epoch": 1,
+        "topics": [],
+        "countries": [],
+        "soft_bounces": 0,
+        "created_at": at,
+        "changed_at": at,
+        **values,
+    }
+    for start in range(0, number, 10_000):
+        people = [
+            {
+                "id": uuid.uuid4(),
+                "key": service.hasher.address(Address(*address.split("@"))),
+                "address": address,
+                "created_at": at,
+            }
+            for address in addresses[start : start + 10_000]
+        ]
+        theirs = [{"id": uuid.uuid4(), "subscriber_id": one["id"], **usual} for one in people]
+        with service.database.writing() as session:
+            session.execute(insert(Subscriber), people)
+            session.execute(insert(Subscription), theirs)
+    return addresses
 
 
 def scheduled(service: Service, rhythm: str = "weekly", slug: str = "weekly", **more: Any) -> None:

@@ -15,6 +15,7 @@ from widgets import (
     addresses,
     audit,
     create_app,
+    digest_commands,
     editors,
     feeds,
     logs,
@@ -306,6 +307,9 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             )
         for line in records.export(session, newsletter, state, form):
             click.echo(line, nl=False)
+
+
+digest_commands.install(main, _service)
 
 
 @main.command()

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -252,8 +253,8 @@ def _at_once(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str, options: Seq
     if smtp.has_extn("size"):
         options = [f"SIZE={len(wire)}", *options]
     commands = (
-        " ".join((f"MAIL FROM:{smtplib.quoteaddr(sender)}", *options)),
-        f"RCPT TO:{smtplib.quoteaddr(to)}",
+        " ".join((f"MAIL FROM:<{sender}>", *options)),
+        f"RCPT TO:<{to}>",
         "DATA",
     )
     if any(sign in command for command in commands for sign in "\r\n"):
@@ -363,7 +364,7 @@ def _deliver(
 
 def sender_of(service: Service, message: uuid.UUID) -> str:
     """The envelope's sender of a message: who is told where it can't be delivered."""
-    return parseaddr(service.settings.mail_from)[1]
+    return _bare(service.settings.mail_from)
 
 
 def refused(
@@ -376,6 +377,11 @@ def refused(
 ) -> None:
     """Records that the relay will never take a message, of either lane."""
     outbox.refused(session, worker, message, now, reason)
+
+
+@cache
+def _bare(address: str) -> str:
+    return parseaddr(address)[1]
 
 
 def _reason(error: Exception) -> str:

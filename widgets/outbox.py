@@ -71,6 +71,7 @@ def claim(
             update(Message)
             .where(Message.id.in_(ids))
             .values(leased_by=worker, leased_until=now + lease)
+            .execution_options(synchronize_session=False)
         )
     return list(ids)
 
@@ -92,6 +93,7 @@ def renew(
         .where(Message.id.in_(messages), Message.leased_by == worker)
         .values(leased_until=now + lease)
         .returning(Message.id)
+        .execution_options(synchronize_session=False)
     )
     return set(held)
 
@@ -159,6 +161,7 @@ def release(
         update(Message)
         .where(Message.id.in_(messages), Message.leased_by == worker)
         .values(leased_by=None, leased_until=None, **why)
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -215,4 +218,5 @@ def _settle(session: Session, worker: str, *messages: uuid.UUID, **values: objec
             Message.state == MessageState.WAITING,
         )
         .values(leased_by=None, leased_until=None, **values)
+        .execution_options(synchronize_session=False)
     )
