@@ -142,6 +142,7 @@ def published(
     topics: Sequence[str] = (),
     countries: Sequence[str] = (),
     urgent: bool = False,
+    body: str = BODY,
     translations: dict[str, str] | None = None,
 ) -> int:
     """The id of a statement that was published at a moment. translations: headlines by language."""
@@ -155,7 +156,7 @@ def published(
             is_urgent=urgent,
             topics=list(topics),
             countries=list(countries),
-            body=BODY,
+            body=body,
             updated_at=at,
         )
         session.add(made)
