@@ -70,7 +70,7 @@ def main(readers: int = READERS) -> None:
 
 
 def million(readers: int) -> None:
-    """An issue to so many; prints what a minute brought, and at the end the memory of the worker."""
+    """An issue to so many; prints how it goes, and at the end the memory of the worker."""
     folder = Path(tempfile.mkdtemp(prefix="undersigned-bench-"))
     sink = _tool("smtp-sink")
     assert sink, "smtp-sink is missing (apt: postfix)"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.samples import published, scheduled, subscribed
-from widgets import digests, dispatch, editions, letters, newsletters
+from widgets import digests, dispatch, editions, letters, newsletters, rhythms
 from widgets.audit import Actor
 from widgets.models import (
     AuditEntry,
@@ -378,3 +378,27 @@ def test_the_audit_tells_who_approved_and_stopped(service: Service) -> None:
         ("Anna", "ended"),
     ]  # fmt: skip
     assert subscription.state == "confirmed"
+
+
+def test_an_issue_that_was_prepared_goes_by_the_new_schedule(service: Service) -> None:
+    comes_weekly(service, by_itself=True)
+    subscribed(service, "a@example.org")
+    published(service, at=BEFORE)
+    with service.database.writing() as session:
+        rhythms.schedule(
+            session,
+            session.scalars(select(Newsletter)).one(),
+            ANNA,
+            BEFORE,
+            rhythm="weekly",
+            weekday=2,
+            clock="09:00",
+            zone="UTC",
+            by_itself=True,
+            only_urgent=False,
+        )
+    tick(service, BEFORE)
+    wednesday = datetime(2026, 11, 25, 9, tzinfo=UTC)
+    assert the_digest(service).due_at == wednesday
+    tick(service, wednesday)
+    assert waiting(service) == ["Reopen the reading room"]

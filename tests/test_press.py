@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from widgets import letters, press
 from widgets.editions import Edition, Item
 from widgets.press import Letter, Reader
 from widgets.service import Service, make_ready, open_service
-from widgets.settings import Settings
+from widgets.settings import RELAYS, Settings
 
 NOW = datetime(2026, 11, 26, 8, 0, 3, 250, tzinfo=UTC)
 # Whatever quoted-printable, HTML or a head could trip over.
@@ -81,7 +82,11 @@ def said(mail: EmailMessage) -> tuple[object, ...]:
         (part.get_content_type(), timeless(part.get_content().replace("\r\n", "\n")))
         for part in mail.iter_parts()
     ]
-    head = [(name, timeless(str(value))) for name, value in mail.items() if name != "Content-Type"]
+    head = [
+        (name, timeless(str(value).strip()))
+        for name, value in mail.items()
+        if name != "Content-Type"
+    ]
     return head, parts
 
 
@@ -145,6 +150,15 @@ def test_links_of_one_reader_stand_in_no_other_copy(service: Service) -> None:
     assert not set(re.findall(links, first)) & set(re.findall(links, second))
     token = str(parsed(made.copy(one))["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
     assert service.links.read_unsubscribe(token) == one.subscription_id
+
+
+@pytest.mark.parametrize("relay", RELAYS)
+def test_a_relay_is_told_which_message_each_copy_is(service: Service, relay: str) -> None:
+    asked = replace(service, settings=replace(service.settings, relay=relay))
+    one = reader()
+    made = Letter(asked, edition())
+    is_as_if_written_alone(asked, made, one)
+    assert service.links.return_tag(one.message_id).encode() in made.copy(one)
 
 
 def test_what_looks_like_a_place_for_a_link_stays_as_it_was_written(service: Service) -> None:

@@ -397,3 +397,9 @@ def test_what_would_be_taken_for_something_else_is_named(wrong: dict[str, object
     (name,) = wrong
     with pytest.raises(UnsafeSettings, match=f"^UNDERSIGNED_{name} "):
         from_values(wrong)
+
+
+def test_a_return_path_leaves_room_for_what_names_each_mail() -> None:
+    assert from_values({"RETURN_PATH": f"{'b' * 23}@example.org"}).return_path
+    with pytest.raises(UnsafeSettings, match="RETURN_PATH"):
+        from_values({"RETURN_PATH": f"{'b' * 24}@example.org"})

@@ -9,6 +9,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter, Map
 from widgets import letters
 from widgets import settings as setting_values
 from widgets.models.fact import content_version
+from widgets.relays import Receiver
 from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
@@ -20,6 +21,7 @@ from widgets.web import (
     endorse,
     errors,
     forms,
+    hooks,
     mailbox,
     metadata,
     oembed,
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("undersigned", template_folder=letters.template_folder(), static_folder=None)
     app.request_class = forms.ForgivingRequest
     app.extensions["undersigned"] = service
+    app.extensions["relay"] = Receiver(settings, service.links)
     app.config["MAX_CONTENT_LENGTH"] = security.LARGEST_POST
     app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_POST
     app.url_map.converters["int"] = NumberConverter
@@ -81,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         crawlers,
         embeds,
         endorse,
+        hooks,
         oembed,
         pages,
         sign_on,

@@ -21,11 +21,11 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 
 from limits.errors import StorageError
-from sqlalchemy import exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
-from widgets import delivery, digests, editions, letters, outbox, press
+from widgets import delivery, digests, editions, letters, outbox, press, suppressions
 from widgets.audit import Actor
 from widgets.delivery import RefusedForGood, RefusedForNow, Transport
 from widgets.editions import Edition, Wishes
@@ -36,7 +36,6 @@ from widgets.models import (
     Message,
     Subscriber,
     Subscription,
-    Suppression,
 )
 from widgets.press import Letter, Press, Reader
 from widgets.service import Service
@@ -274,10 +273,6 @@ class Lane:
         self, session: Session, claimed: Sequence[uuid.UUID], now: datetime, until: float
     ) -> Iterable[Copy | Outcome]:
         """The copies of these messages; of those that are not to be sent, what becomes of them."""
-        is_suppressed = exists().where(
-            Suppression.key == Subscriber.key,
-            or_(Suppression.until.is_(None), Suppression.until > now),
-        )
         rows = session.execute(
             select(
                 Message.id,
@@ -291,12 +286,13 @@ class Lane:
                 Subscription.countries,
                 Subscription.paused_until,
                 Subscriber.address,
-                is_suppressed.label("is_suppressed"),
+                Subscriber.key,
             )
             .outerjoin(Subscription, Subscription.id == Message.subscription_id)
             .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
             .where(Message.id.in_(claimed))
         ).all()
+        suppressed = suppressions.among(session, {row.key for row in rows if row.key}, now)
         sending = {
             digest.id: digest
             for digest in session.scalars(
@@ -316,7 +312,7 @@ class Lane:
             if digest is None:  # stopped at this moment
                 yield Outcome(row.id, Fate.BACK)
                 continue
-            if row.is_suppressed or not issues.may_get(
+            if row.key in suppressed or not issues.may_get(
                 row.state, row.address, row.paused_until, now
             ):
                 yield Outcome(row.id, Fate.VOID)

@@ -12,8 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,7 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from widgets import letters, outbox, seals
+from widgets import bounces, letters, outbox, seals
 from widgets.logs import without_addresses
 from widgets.seals import Seal
 from widgets.service import Service
@@ -364,7 +362,7 @@ def _deliver(
 
 def sender_of(service: Service, message: uuid.UUID) -> str:
     """The envelope's sender of a message: who is told where it can't be delivered."""
-    return _bare(service.settings.mail_from)
+    return bounces.return_path(service.settings, service.links, message)
 
 
 def refused(
@@ -375,13 +373,11 @@ def refused(
     now: datetime,
     reason: str,
 ) -> None:
-    """Records that the relay will never take a message, of either lane."""
+    """Records that the relay will never take a message, of either lane, and what follows from it
+    for whoever it was for."""
+    if report := bounces.of_refusal(message, reason):
+        bounces.record(session, service.hasher, report, now)
     outbox.refused(session, worker, message, now, reason)
-
-
-@cache
-def _bare(address: str) -> str:
-    return parseaddr(address)[1]
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from widgets import audit, endorsing, jobs, outbox, regions, signatories, text
+from widgets import audit, endorsing, jobs, outbox, regions, signatories, suppressions, text
 from widgets.addresses import BadAddress, parse
 from widgets.audit import Actor
 from widgets.jobs import CannotBeDone, Outcome, Task
@@ -19,7 +19,6 @@ from widgets.models import (
     Member,
     Standing,
     Statement,
-    Suppression,
 )
 from widgets.models.database import insert
 from widgets.service import Service
@@ -332,7 +331,7 @@ def is_suppressed(service: Service, session: Session, address: str) -> bool:
         key = service.hasher.address(parse(address, allow_test_domains=True))
     except BadAddress:
         return True
-    return session.get(Suppression, key) is not None
+    return suppressions.is_suppressed(session, key, datetime.now(UTC))
 
 
 def _can_be_endorsed(statement: Statement) -> None:

@@ -174,6 +174,8 @@ class Links:
 
     def read_return_tag(self, tag: str) -> uuid.UUID:
         """The message. Raises BadLink."""
+        if not tag.isascii():
+            raise BadLink
         try:
             message = uuid.UUID(bytes=base64.b32decode(tag[:26].upper() + "======"))
         except ValueError:

@@ -26,4 +26,5 @@ def install() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "mail.log"):  # the latter: aiosmtpd's
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -12,7 +12,7 @@ from enum import Enum
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from widgets import outbox, pacing
+from widgets import outbox, pacing, suppressions
 from widgets.addresses import Address, Hasher
 from widgets.links import CODE_FOR, Links
 from widgets.models import (
@@ -26,7 +26,6 @@ from widgets.models import (
     State,
     Subscriber,
     Subscription,
-    Suppression,
 )
 from widgets.models.database import insert, one_at_a_time
 from widgets.pacing import Limits
@@ -168,7 +167,7 @@ def _asked(
     now: datetime,
 ) -> uuid.UUID:
     one_at_a_time(session, person.mailbox)
-    suppressed = bool(session.scalar(select(exists().where(Suppression.key == person.key))))
+    suppressed = suppressions.is_suppressed(session, person.key, now)
     subscription_id, state, epoch = _subscription(session, person, suppressed, consent_text_id, now)
     turn = pacing.turn(
         session, limits, person.mailbox, person.domain if person.paced else None, now
@@ -252,7 +251,7 @@ def subscribe(
 ) -> Answer:
     """Subscribes whoever has just confirmed, by a mail of another kind, that the address is theirs
     and that they want this too; with the evidence. key: the address' keyed hash."""
-    suppressed = bool(session.scalar(select(exists().where(Suppression.key == key))))
+    suppressed = suppressions.is_suppressed(session, key, now)
     if suppressed:
         return Answer.OVER
     person = _Person(key=key, mailbox="", domain="", address=address, paced=False)
@@ -333,7 +332,7 @@ def confirm_elsewhere(
     (which is given its subscription here). No other state is changed, and nobody who is
     suppressed is taken in; whether this one was. The caller has checked the address, whose keyed
     hash is `key`."""
-    if session.scalar(select(exists().where(Suppression.key == key))):
+    if suppressions.is_suppressed(session, key, now):
         return False
     subscriber_id = session.scalar(
         insert(session, Subscriber)
@@ -451,6 +450,7 @@ def _confirm(
     now: datetime,
 ) -> None:
     _change(subscription, State.CONFIRMED, now)
+    subscription.soft_bounces = 0
     session.add(
         Consent(
             subscription_id=subscription.id,

@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from widgets import suppressions
 from widgets.addresses import Address, Hasher
 from widgets.audit import Subject
 from widgets.models import (
+    Bounce,
     Consent,
     ConsentText,
     Contact,
@@ -25,7 +27,6 @@ from widgets.models import (
     SignUp,
     Subscriber,
     Subscription,
-    Suppression,
 )
 
 
@@ -43,6 +44,7 @@ class Person:
     open_letters: list[dict[str, Any]]
     contact_of: list[dict[str, Any]]
     mails: list[dict[str, Any]]
+    bounces: list[dict[str, Any]]
     editor: str | None
 
     @property
@@ -75,20 +77,25 @@ def find(session: Session, hasher: Hasher, key: str) -> Person:
         *(one.address for one in their_contacts),
         editor.address if editor else None,
     ]
-    suppression = session.get(Suppression, key)
+    suppression = suppressions.of(session, key, datetime.now(UTC))
     return Person(
         key=key,
         address=next((address for address in addresses if address), None),
         known_since=subscriber.created_at if subscriber and subscriber.address else None,
         suppressed=None
         if suppression is None
-        else {"reason": suppression.reason, "since": suppression.created_at},
+        else {
+            "reason": suppression.reason,
+            "since": suppression.created_at,
+            "until": suppression.until,
+        },
         subscriptions=_subscriptions(session, key),
         open_letters=[_signing(session, one) for one in signings],
         contact_of=[_contact(session, one) for one in their_contacts],
         mails=_mails(
             session, key, [one.id for one in their_contacts], editor.id if editor else None
         ),
+        bounces=_bounces(session, subscriber),
         editor=editor.name if editor else None,
     )
 
@@ -247,6 +254,24 @@ def _mails(
             select(Message)
             .where(or_(*theirs), Message.state != MessageState.VOID)
             .order_by(Message.created_at)
+        )
+    ]
+
+
+def _bounces(session: Session, subscriber: Subscriber | None) -> list[dict[str, Any]]:
+    """What came back of it, and their complaints."""
+    if subscriber is None:
+        return []
+    return [
+        {
+            "at": one.at,
+            "kind": one.kind,
+            "status": one.status,
+            "reason": one.reason,
+            "source": one.source,
+        }
+        for one in session.scalars(
+            select(Bounce).where(Bounce.subscriber_id == subscriber.id).order_by(Bounce.id)
         )
     ]
 

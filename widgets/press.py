@@ -78,7 +78,7 @@ class Letter:
         """What belongs to one reader, by where it stands."""
         unsubscribe = issues.unsubscribe_link(self._service, reader.subscription_id).encode()
         preferences = issues.preferences_link(self._service, reader.subscriber_id).encode()
-        return {
+        theirs = {
             "to": reader.address.encode(),
             "date": _date(reader.created_at.replace(microsecond=0)),
             "id": reader.message_id.hex.encode(),
@@ -87,6 +87,9 @@ class Letter:
             "unsubscribe, encoded": _encoded(unsubscribe),
             "preferences, encoded": _encoded(preferences),
         }
+        if self._service.settings.relay:  # which is told which message it is
+            theirs["tag"] = self._service.links.return_tag(reader.message_id).encode()
+        return theirs
 
     def _struck(self, theirs: dict[str, bytes]) -> bytes:
         return b"".join([
@@ -151,7 +154,7 @@ def _pieces(mail: EmailMessage, theirs: dict[str, bytes]) -> Iterable[bytes | st
     """A mail cut where something belongs to its reader."""
     boundary = mail.get_boundary() or _with_boundary(mail)
     head = mail.as_bytes(policy=letters.POLICY).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-    yield from _cut(head, theirs, ("to", "date", "id", "unsubscribe"))
+    yield from _cut(head, theirs, ("to", "date", "id", "tag", "unsubscribe"))
     for part in mail.iter_parts():
         assert isinstance(part, EmailMessage)
         fields = [letters.POLICY.fold_binary(name, value) for name, value in part.items()]
@@ -171,7 +174,7 @@ def _with_boundary(mail: EmailMessage) -> str:
 
 
 def _cut(text: bytes, theirs: dict[str, bytes], names: Iterable[str]) -> Iterable[bytes | str]:
-    found = {theirs[name]: name for name in names}
+    found = {theirs[name]: name for name in names if name in theirs}
     for piece in re.split(b"(" + b"|".join(map(re.escape, found)) + b")", text):
         yield found.get(piece, piece)
 
@@ -221,6 +224,6 @@ def _same(one: EmailMessage, other: EmailMessage) -> bool:
             (part.get_content_type(), part.get_content().replace("\r\n", "\n"))
             for part in mail.iter_parts()
         ]
-        return [[(name, str(value)) for name, value in mail.items()], parts]
+        return [[(name, str(value).strip()) for name, value in mail.items()], parts]
 
     return not one.defects and said(one) == said(other)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from widgets import people, tables
@@ -61,7 +61,7 @@ def erase(
     for mailbox in sorted(_mailboxes(session, key)):
         one_at_a_time(session, mailbox)
     found = people.find(session, hasher, key)
-    session.merge(Suppression(key=key, reason=reason, created_at=now))
+    session.merge(Suppression(key=key, reason=reason, until=None, created_at=now))
     session.execute(delete(Subscriber).where(Subscriber.key == key))
     signed = select(Signing.id).where(Signing.key == key)
     # their names go first: a database's cascade does not tell the session
@@ -80,6 +80,12 @@ def allow_again(session: Session, key: str) -> None:
     """Takes an address off the list of those we must not write to. Nothing is sent to it but what
     its owner asks for and confirms anew."""
     session.execute(delete(Suppression).where(Suppression.key == key))
+    theirs = select(Subscriber.id).where(Subscriber.key == key)
+    session.execute(
+        update(Subscription)
+        .where(Subscription.subscriber_id.in_(theirs), Subscription.state == State.COMPLAINED)
+        .values(state=State.UNSUBSCRIBED, epoch=Subscription.epoch + 1)
+    )
 
 
 def _mailboxes(session: Session, key: str) -> set[str]:

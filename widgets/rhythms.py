@@ -4,12 +4,12 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from widgets import audit
 from widgets.audit import Actor, Subject
-from widgets.models import Newsletter, Rhythm, State, Subscription
+from widgets.models import Digest, Newsletter, Rhythm, State, Subscription
 from widgets.moments import zones
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -88,6 +88,11 @@ def schedule(
         newsletter.digests_since = now
     for name, value in wanted.items():
         setattr(newsletter, name, value)
+    session.execute(
+        update(Digest)
+        .where(Digest.newsletter_id == newsletter.id, Digest.number.is_(None))
+        .values(due_at=None)  # found anew by digests.prepare
+    )
     subject = Subject("newsletter", newsletter.slug, newsletter.slug)
     audit.record(session, actor, "scheduled", subject, now, **changed)
     return True

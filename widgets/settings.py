@@ -5,6 +5,7 @@ A setting NAME is the environment variable UNDERSIGNED_NAME (read by Flask's
 the prefix, as many hosting platforms set them.
 """
 
+import base64
 import ipaddress
 import json
 import os
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from flask import Config
 from limits import parse_many
 
@@ -314,8 +318,12 @@ def _problems(settings: Settings) -> list[str]:
 
 def _problems_of_mail(settings: Settings) -> list[str]:
     found: list[str] = []
-    if settings.return_path and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", settings.return_path):
-        found.append(f"{PREFIX}_RETURN_PATH must be an e-mail address, without a name.")
+    # 41 more stand before the @ of each mail's own, and mail servers take no more than 64
+    if settings.return_path and not re.fullmatch(r"[^@\s<>]{1,23}@[^@\s<>]+", settings.return_path):
+        found.append(
+            f"{PREFIX}_RETURN_PATH must be an e-mail address, without a name, and with 23 "
+            "characters at most before the @."
+        )
     if settings.reports_url and not re.match(
         r"imaps?://[^/]+|maildir:///.|lmtp://[^/]+:\d+$", settings.reports_url
     ):
@@ -327,9 +335,32 @@ def _problems_of_mail(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}_RELAY must be one of {', '.join(RELAYS)}, or empty.")
     if bool(settings.relay) != bool(settings.relay_secret):
         found.append(f"{PREFIX}_RELAY and {PREFIX}_RELAY_SECRET need each other.")
+    elif settings.relay_secret and not _fits(settings.relay, settings.relay_secret):
+        found.append(f"{PREFIX}_RELAY_SECRET must be {_SECRETS[settings.relay]}.")
     if bool(settings.dkim_selector) != bool(settings.dkim_key):
         found.append(f"{PREFIX}_DKIM_SELECTOR and {PREFIX}_DKIM_KEY need each other.")
     return found
+
+
+_SECRETS = {
+    "sendgrid": "the public key of the signed event webhook, in one line",
+    "resend": "the signing secret of the webhook, which begins with whsec_",
+    "ses": "the ARN of the topic, which begins with arn:",
+}
+
+
+def _fits(relay: str, secret: str) -> bool:
+    """Whether this can be by what the webhooks of a relay are known."""
+    try:
+        if relay == "sendgrid":
+            key = load_der_public_key(base64.b64decode(secret, validate=True))
+            return isinstance(key, EllipticCurvePublicKey)
+        if relay == "resend":
+            encoded = secret.removeprefix("whsec_")
+            return encoded != secret and len(base64.b64decode(encoded + "==")) > 0
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return relay != "ses" or secret.startswith("arn:")
 
 
 def _is_limit(text: str) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from widgets import newsletters, outbox, pacing, signatories
+from widgets import newsletters, outbox, pacing, signatories, suppressions
 from widgets.addresses import Address, Hasher
 from widgets.languages import gettext
 from widgets.links import CODE_FOR, Links
@@ -27,7 +27,6 @@ from widgets.models import (
     SigningState,
     Standing,
     Statement,
-    Suppression,
 )
 from widgets.models.database import one_at_a_time
 from widgets.models.fact import content_changed
@@ -179,7 +178,7 @@ def new_code(session: Session, limits: Limits, signing_id: uuid.UUID, now: datet
 
 def _asked(session: Session, limits: Limits, row: Signing, paced: bool, now: datetime) -> uuid.UUID:
     one_at_a_time(session, row.mailbox)
-    suppressed = bool(session.scalar(select(exists().where(Suppression.key == row.key))))
+    suppressed = suppressions.is_suppressed(session, row.key, now)
     signed = _that_signed(session, row.statement_id, row.key)
     turn = pacing.turn(session, limits, row.mailbox, row.domain if paced else None, now)
     if suppressed:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from widgets import audit, jobs, newsletters, tables
+from widgets import audit, jobs, newsletters, suppressions, tables
 from widgets.addresses import Address, BadAddress, Hasher, parse
 from widgets.audit import Subject
 from widgets.jobs import Outcome, Task
@@ -27,7 +27,6 @@ from widgets.models import (
     State,
     Subscriber,
     Subscription,
-    Suppression,
 )
 from widgets.models.database import insert
 from widgets.newsletter_texts import BadWords, language
@@ -152,7 +151,8 @@ def preview(session: Session, newsletter: Newsletter, reading: Reading) -> Previ
     """What would become of each row now."""
     fates: Counter[Fate] = Counter()
     for some in _parts(reading.candidates, 500):
-        fates.update(_fates(session, newsletter.id, [one.key for one in some]).values())
+        keys = [one.key for one in some]
+        fates.update(_fates(session, newsletter.id, keys, datetime.now(UTC)).values())
     return Preview(reading, fates)
 
 
@@ -284,8 +284,8 @@ def _moment(written: str, now: datetime) -> datetime:
     return min(moment, now)
 
 
-def _fates(session: Session, newsletter_id: int, keys: list[str]) -> dict[str, Fate]:
-    suppressed = set(session.scalars(select(Suppression.key).where(Suppression.key.in_(keys))))
+def _fates(session: Session, newsletter_id: int, keys: list[str], now: datetime) -> dict[str, Fate]:
+    suppressed = suppressions.among(session, keys, now)
     rows = session.execute(
         select(Subscriber.key, Subscription.state)
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)
@@ -307,7 +307,7 @@ def _fate(state: str) -> Fate:
 def _take_in(session: Session, slug: str, some: Sequence[Candidate], now: datetime) -> int:
     """How many of them subscribe now, and did not before."""
     newsletter_id = session.scalars(select(Newsletter.id).where(Newsletter.slug == slug)).one()
-    fates = _fates(session, newsletter_id, [one.key for one in some])
+    fates = _fates(session, newsletter_id, [one.key for one in some], now)
     wanted = {one.key: one for one in some if fates[one.key] is Fate.NEW}
     if not wanted:
         return 0

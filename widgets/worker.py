@@ -1,6 +1,6 @@
 """The loop that delivers what somebody waits for, and tidies up once an hour; beside it, those that
 fetch feeds, do what editors asked for, publish what is due, put issues of newsletters into the
-outbox, and deliver them."""
+outbox and deliver them, and take in what comes back."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
+    bounces,
     bulk,
     dispatch,
     editors,
@@ -19,6 +20,7 @@ from widgets import (
     previews,
     publication,
     records,
+    reports,
     sightings,
     work,
 )
@@ -43,7 +45,7 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _send_issues):
+    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back):
         threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
     post = transport(service)
     # No daemon: what it has handed over is noted before all ends.
@@ -57,7 +59,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 if time.monotonic() - tidied > TIDY_EVERY:
                     tidied = time.monotonic()
                     with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings):
+                        for room in (records, editors, jobs, previews, sightings, bounces):
                             room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
@@ -85,6 +87,11 @@ def _fetch_feeds(service: Service, stopping: threading.Event) -> None:
             stopping.wait(PAUSE_AFTER_A_FAULT)
         if not fetched:
             stopping.wait(LOOK_FOR_FEEDS_EVERY)
+
+
+def _take_back(service: Service, stopping: threading.Event) -> None:
+    if service.settings.reports_url:
+        reports.run(service, stopping)
 
 
 def _work(service: Service, stopping: threading.Event) -> None:

@@ -1,18 +1,19 @@
 """Transactions, and the tables themselves."""
 
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.conftest import Databases
 from widgets import newsletters
 from widgets.languages import LANGUAGES
-from widgets.models import Base, Database, Newsletter
+from widgets.models import Base, Database, Message, Newsletter, Statement, Subscription
 from widgets.models.database import DatabaseIsBehind, _alembic
 from widgets.models.fact import content_changed, content_version
 from widgets.service import Service
@@ -80,6 +81,42 @@ def test_a_networks_own_words_for_its_newsletter_stay_and_get_none_beside_them(
         shown = newsletters.form(session, "weekly", "fr", "en")
         assert (shown.lang, shown.title, shown.name) == ("de", "Die Woche", "the weekly update")
         assert shown.consent_text_id == 1
+    database.close()
+
+
+def test_what_was_public_and_what_was_asked_for_is_known_to_issues(databases: Databases) -> None:
+    database = at_version(databases, "0006")
+    day = "2026-11-20 08:00:00+00:00"
+    statement = (
+        "INSERT INTO statements (slug, lang, title, published_on, topics, countries, body, "
+        "image_alt, standing, updated_at) "
+        f"VALUES (:slug, 'en', 'A', '2026-11-20', '[]', '[]', 'B', '', :standing, '{day}')"
+    )
+    person, subscription, message = (uuid.uuid4().hex for _ in range(3))
+    with database.engine.begin() as connection:
+        for slug, standing in (("a", "published"), ("b", "draft"), ("c", "withdrawn")):
+            connection.execute(text(statement), {"slug": slug, "standing": standing})
+        for query in (
+            f"INSERT INTO subscribers VALUES ('{person}', 'k', 'a@example.org', '{day}')",
+            "INSERT INTO subscriptions (id, subscriber_id, newsletter_id, state, epoch, "
+            f"created_at, changed_at) VALUES ('{subscription}', '{person}', 1, 'confirmed', 1, "
+            f"'{day}', '{day}')",
+            "INSERT INTO sign_ups (id, subscription_id, consent_text_id, lang, mailbox, domain, "
+            f"epoch, tries, asked_at) VALUES ('{message}', '{subscription}', 1, 'fr', 'm', 'd', "
+            f"0, 0, '{day}')",
+            "INSERT INTO outbox (id, kind, sign_up_id, state, attempts, not_before, created_at) "
+            f"VALUES ('{message}', 'confirmation', '{message}', 'sent', 0, '{day}', '{day}')",
+        ):
+            connection.execute(text(query))
+    database.upgrade()
+    with database.reading() as session:
+        known = session.execute(select(Statement.slug, Statement.published_at)).all()
+        assert {slug: at and at.date().isoformat() for slug, at in known} == {
+            "a": "2026-11-20", "b": None, "c": "2026-11-20",
+        }  # fmt: skip
+        assert session.scalars(select(Subscription.lang)).one() == "fr"
+        kept = session.scalars(select(Message)).one()
+        assert (kept.kind, kept.is_bulk) == ("confirmation", False)
     database.close()
 
 

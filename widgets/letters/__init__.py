@@ -27,6 +27,7 @@ from widgets.colours import accent
 from widgets.letters import editors, invitations, issues, sign_ups, signings
 from widgets.letters.draft import Draft, Mailing
 from widgets.models import Message
+from widgets.relays import relay_headers
 from widgets.service import Service
 from widgets.text import direction
 
@@ -126,6 +127,8 @@ def _written(service: Service, row: Message, draft: Draft) -> EmailMessage:
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     if draft.mailing:
         _say_to_whom_it_goes(mail, draft.mailing, settings.contact)
+    for header, value in relay_headers(settings, service.links.return_tag(row.id)).items():
+        mail[header] = value
     _set_text(mail, letter["text"])
     mail.add_alternative(letter["html"], subtype="html", cte="quoted-printable")
     mail["Content-Language"] = lang  # last: setting the content takes such headers out

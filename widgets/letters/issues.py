@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import digests, editions, languages, rhythms
+from widgets import digests, editions, languages, rhythms, suppressions
 from widgets.editions import Edition, Item, Wishes
 from widgets.languages import SOURCE
 from widgets.letters.draft import Draft, Mailing
@@ -18,7 +17,6 @@ from widgets.models import (
     Message,
     State,
     Subscription,
-    Suppression,
 )
 from widgets.service import Service
 from widgets.text import direction, shortened
@@ -98,8 +96,7 @@ def is_wanted(session: Session, subscription: Subscription, now: datetime) -> bo
     subscriber = subscription.subscriber
     if not may_get(subscription.state, subscriber.address, subscription.paused_until, now):
         return False
-    suppressed = exists().where(Suppression.key == subscriber.key)
-    return not session.scalar(select(suppressed))
+    return not suppressions.is_suppressed(session, subscriber.key, now)
 
 
 def may_get(state: str, address: str | None, paused_until: datetime | None, now: datetime) -> bool:

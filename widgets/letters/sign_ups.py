@@ -1,13 +1,13 @@
 """Mails to those who sign up for a newsletter."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import languages, members, newsletters
+from widgets import languages, members, newsletters, suppressions
 from widgets.letters.draft import Draft
-from widgets.models import Message, SignUp, State, Subscription, Suppression
+from widgets.models import Message, SignUp, State, Subscription
 from widgets.service import Service
 
 
@@ -32,7 +32,7 @@ def already(service: Service, session: Session, row: Message) -> Draft | None:
 def _draft(service: Service, session: Session, record: SignUp) -> Draft | None:
     subscription = record.subscription
     key, address = subscription.subscriber.key, subscription.subscriber.address
-    if address is None or session.scalar(select(exists().where(Suppression.key == key))):
+    if address is None or suppressions.is_suppressed(session, key, datetime.now(UTC)):
         return None
     unsubscribe = service.settings.url(f"/unsubscribe/{service.links.unsubscribe(subscription.id)}")
     return Draft(

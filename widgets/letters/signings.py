@@ -1,14 +1,14 @@
 """Mails to those who sign an open letter."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from widgets import languages, members, signings, statements
+from widgets import languages, members, signings, statements, suppressions
 from widgets.letters.draft import Draft
 from widgets.links import Links
-from widgets.models import Message, Signing, SigningState, Suppression
+from widgets.models import Message, Signing, SigningState
 from widgets.newsletters import Answer
 from widgets.service import Service
 from widgets.text import direction
@@ -35,7 +35,7 @@ def already(service: Service, session: Session, row: Message) -> Draft | None:
 def _draft(service: Service, session: Session, record: Signing) -> Draft | None:
     if record.address is None:
         return None
-    if session.scalar(select(exists().where(Suppression.key == record.key))):
+    if suppressions.is_suppressed(session, record.key, datetime.now(UTC)):
         return None
     settings, links = service.settings, service.links
     shown = statements.standing(session, record.statement.slug, record.lang)

@@ -14,6 +14,7 @@ class BounceKind(StrEnum):
     HARD = "hard"  # the mailbox is not there
     SOFT = "soft"  # not now
     COMPLAINT = "complaint"  # its owner called our mail unwanted
+    POLICY = "policy"  # refused for what it says or where it comes from, whoever it is for
 
 
 class Bounce(Base):

@@ -1,18 +1,25 @@
 """The outbox in the console."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests.samples import endorsed, invited
+from tests.test_bounces import Post
 from tests.web.console.conftest import EditorAtWork
-from widgets import letters, mailroom, outbox
+from widgets import editors, letters, mailroom, outbox, reports
+from widgets.addresses import parse
+from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
-from widgets.models import AuditEntry, Message, MessageState, Role
+from widgets.models import AuditEntry, BounceKind, Message, MessageState, Role
 from widgets.service import Service
+from widgets.settings import Settings
 
 NOW = datetime.now(UTC)
 
@@ -206,3 +213,98 @@ def test_a_message_that_is_not_there_is_a_404(anna: EditorAtWork, path: str) -> 
     answer = anna.post(where, fields) if path else anna.open(where)
 
     assert answer.status == 404
+
+
+@pytest.fixture
+def back(service: Service) -> Post:
+    """A reader who bounced, one who complained, and a member who could not be reached."""
+    post = Post(service)
+    post.now = NOW
+    post.comes_back(
+        post.issue(post.subscriber("reader@example.net")), status="5.1.1", reason="550 unknown"
+    )
+    complained = post.issue(post.subscriber("other@example.net"), 2)
+    post.comes_back(complained, BounceKind.COMPLAINT)
+    endorsed(service, ["Lamp Keepers"])
+    asked = invited(service)
+    with service.database.writing() as session:
+        message = outbox.add(session, "invitation", NOW, send_at=NOW, invitation_id=asked)
+    post.comes_back(message, BounceKind.POLICY, reason="550 5.7.1 blocked")
+    return post
+
+
+def test_what_came_back_is_counted_and_shown_with_its_reason(
+    anna: EditorAtWork, back: Post
+) -> None:
+    page = anna.open("/admin/mail/came-back")
+
+    assert "3 all 1 no mailbox 0 not now 1 called unwanted 1 refused us" in page.text
+    assert "5.1.1 550 unknown" in page.text
+    assert "reader@example.net" in page.text
+    assert "asks a member to endorse" in page.text
+    hard = anna.open("/admin/mail/came-back?kind=hard")
+    assert "There is no such mailbox" in hard.text
+    assert "other@example.net" not in hard.text
+    assert "Nothing here" in anna.open("/admin/mail/came-back?kind=soft").text
+
+
+def test_an_editor_does_not_see_whose_mail_came_back(
+    back: Post, new_editor: Callable[..., EditorAtWork]
+) -> None:
+    bela = new_editor("bela@example.org", Role.EDITOR)
+    bela.sign_in()
+
+    page = bela.open("/admin/mail/came-back")
+
+    assert "550 unknown" in page.text
+    assert "a reader" in page.text
+    assert "example.net" not in page.html
+    assert "/admin/subscribers/" not in page.html
+
+
+def test_a_mailbox_that_can_not_be_read_is_told_to_editors(
+    make_app: Callable[..., Flask],
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    app = make_app(make_settings(REPORTS_URL=f"maildir://{tmp_path / 'none'}"))
+    opened: Service = app.extensions["undersigned"]
+    stopping = threading.Event()
+    stopping.set()
+    reports.run(opened, stopping)
+    with opened.database.writing() as session:
+        address = parse("carla@example.org")
+        editors.add(session, address, "Carla", Role.EDITOR, COMMAND_LINE, NOW)
+    carla = EditorAtWork(app, "carla@example.org")
+    carla.sign_in()
+
+    page = carla.open("/admin/mail/came-back")
+
+    assert "can’t be read" in page.text
+    assert "No such file" in page.text
+
+
+def test_who_bounced_is_written_to_again_when_an_administrator_says_so(
+    anna: EditorAtWork, back: Post
+) -> None:
+    key = back.service.hasher.address(parse("reader@example.net"))
+    page = anna.open(f"/admin/subscribers/{key}")
+    assert "(bounced) and until" in page.text
+    assert "5.1.1 550 unknown" in page.text
+
+    page = anna.fill(page, "Write to them again")
+
+    assert "They are written to again." in page.text
+    assert "confirmed" in page.text
+    assert not back.is_suppressed("reader@example.net")
+
+
+def test_who_complained_can_only_be_let_sign_up_again(anna: EditorAtWork, back: Post) -> None:
+    key = back.service.hasher.address(parse("other@example.net"))
+    page = anna.open(f"/admin/subscribers/{key}")
+    assert "Write to them again" not in page.text
+
+    page = anna.fill(page, "Let it sign up again")
+
+    assert "unsubscribed" in page.text
+    assert not back.is_suppressed("other@example.net")

@@ -1,4 +1,5 @@
-"""The outbox: what waits, what was refused and why, try again; a test to oneself."""
+"""The outbox: what waits, what was refused and why, try again; a test to oneself. And what came
+back."""
 
 import uuid
 from datetime import UTC, datetime
@@ -6,15 +7,44 @@ from datetime import UTC, datetime
 from flask import Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import mailroom, outbox
+from widgets import bounces, mailroom, outbox, reports
 from widgets.audit import Actor
 from widgets.mailroom import KINDS, STATES, NoSuchMessage, TooLate
-from widgets.models import Editor
+from widgets.models import BounceKind, Editor
+from widgets.models.fact import read_fact
 from widgets.web import service
 from widgets.web.console.asked import page_number
 from widgets.web.console.door import Screen, noted
 
 screen = Screen("mail", __name__, url_prefix="/admin/mail")
+
+BOUNCES = {
+    BounceKind.HARD: "no mailbox",
+    BounceKind.SOFT: "not now",
+    BounceKind.COMPLAINT: "called unwanted",
+    BounceKind.POLICY: "refused us",
+}
+HINTS = {
+    BounceKind.HARD: "There is no such mailbox, or not any more. Nothing is sent to it for 30 "
+    "days; then its owner can sign up again.",
+    BounceKind.SOFT: "A full mailbox, or a server that did not answer for days. After the fifth "
+    "in a row, an address is treated like one that is not there.",
+    BounceKind.COMPLAINT: "They called our mail unwanted. Nothing is sent to them any more, unless "
+    "they ask for it and an administrator lets them.",
+    BounceKind.POLICY: "The other server refused what the mail says or where it comes from, "
+    "whoever it was for. Nobody is unsubscribed by it. If there are many, tell whoever runs the "
+    "server.",
+}
+SOURCES = {
+    "smtp": "the relay, at once",
+    "dsn": "a mail that came back",
+    "arf": "a provider’s feedback",
+    "mailgun": "Mailgun",
+    "postmark": "Postmark",
+    "resend": "Resend",
+    "sendgrid": "SendGrid",
+    "ses": "Amazon SES",
+}
 
 
 @screen.get("")
@@ -35,6 +65,28 @@ def index(editor: Editor) -> Response:
             state=state,
             kind=kind,
             now=now,
+        )
+    return make_response(html)
+
+
+@screen.get("/came-back")
+def came_back(editor: Editor) -> Response:
+    kind = request.args.get("kind", "")[:16]
+    settings = service().settings
+    with service().database.reading() as session:
+        page = bounces.newest(session, kind, page_number())
+        html = render_template(
+            "console/came_back.html",
+            page=page,
+            whose=bounces.whose(session, page.items),
+            counts=bounces.counts(session),
+            trouble=read_fact(session, reports.TROUBLE) if settings.reports_url else None,
+            is_taken=bool(settings.reports_url or settings.relay),
+            kind=kind,
+            kinds=BOUNCES,
+            hints=HINTS,
+            sources=SOURCES,
+            mails=KINDS,
         )
     return make_response(html)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import audit, newsletters, people, records
+from widgets import audit, bounces, newsletters, people, records
 from widgets.addresses import BadAddress, parse
 from widgets.audit import Actor
 from widgets.languages import own_name
@@ -120,6 +120,17 @@ def allow(editor: Editor, key: str) -> AnyResponse:
         records.allow_again(session, _checked(key))
         audit.record(session, Actor.of(editor), "allowed again", people.subject(key), now)
     said = "Whoever has this address can sign up again."
+    return noted(said, url_for("subscribers.record", key=key))
+
+
+@screen.post("/<key>/write-again", role=Role.ADMINISTRATOR)
+def write_again(editor: Editor, key: str) -> AnyResponse:
+    """For an address whose mail bounced."""
+    now = datetime.now(UTC)
+    with service().database.writing() as session:
+        bounces.write_again(session, _checked(key), now)
+        audit.record(session, Actor.of(editor), "allowed again", people.subject(key), now)
+    said = "They are written to again."
     return noted(said, url_for("subscribers.record", key=key))
 
 
