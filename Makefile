@@ -23,7 +23,7 @@ LOOKS := $(addprefix --ignore=tests/, browser/test_heights.py browser/test_layou
 # takes longest, in browser/, comes first. What shares something is kept in one process.
 PYTEST = $(BIN)/pytest -n logical --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
 
-test: $(VENV)/.dev tests/node_modules/.done
+test: $(VENV)/.dev tests/node_modules/.done tests/.mailman/.done
 	@on_sqlite=passed; on_postgresql=passed; \
 	$(PYTEST) || on_sqlite=FAILED; \
 	$(PYTEST) --database postgresql $(LOOKS) || on_postgresql=FAILED; \
@@ -50,9 +50,12 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 		--custom-compile-command "make lock" -c requirements.txt \
 		pyproject.toml --group build --group dev -o requirements-dev.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+		--custom-compile-command "make lock" --override tests/mailman/overrides.txt \
+		tests/mailman/requirements.in -o tests/mailman/requirements.txt
 
 clean:
-	rm -rf $(VENV) tests/node_modules
+	rm -rf $(VENV) tests/node_modules tests/.mailman
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found."; exit 1; }
@@ -73,3 +76,13 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 tests/node_modules/.done: tests/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --prefix tests --no-audit --no-fund --silent; fi
 	@mkdir -p tests/node_modules && touch $@
+
+# A Mailman to keep in step with, apart from our own environment, since it needs other versions.
+# The lock has all that it needs, so nothing is resolved (--no-deps). If it can't be installed, the
+# tests that need it say so, and in CI fail.
+tests/.mailman/.done: tests/mailman/requirements.txt $(BIN)/pip
+	@rm -rf tests/.mailman
+	@$(PYTHON) -m venv tests/.mailman && tests/.mailman/bin/pip --disable-pip-version-check --quiet \
+		install --no-deps --require-hashes -r tests/mailman/requirements.txt \
+		|| echo "Mailman can't be installed: tests with it are skipped, and fail in CI."
+	@mkdir -p tests/.mailman && touch $@

@@ -16,6 +16,7 @@ from click.testing import Result
 from sqlalchemy import update
 
 from tests.actors import CHECKOUT
+from tests.other_tools import PASSWORD, USER, Listmonk
 from tests.strangers import Says, Stranger, atom
 from widgets import addresses, audit, cli, newsletters, signatories, statements, writing
 from widgets.audit import COMMAND_LINE
@@ -258,6 +259,29 @@ def test_a_suppressed_address_is_forgotten_but_for_its_hash(
         key = service.hasher.address(addresses.parse("anna@example.org"))
         assert [one.key for one in session.query(Suppression)] == [key]
         assert {one.address for one in session.query(Subscriber)} <= {None}
+
+
+def test_who_asks_gets_all_that_is_kept_and_is_erased_without_a_trace(
+    run: Run, service: Service, subscribe: Callable[..., None]
+) -> None:
+    subscribe("anna@example.org")
+    told = json.loads(run("export", "person", "Anna@example.org").output)
+    assert told["address"] == "anna@example.org"
+    assert told["subscriptions"][0]["consents"][0]["method"] == "link"
+
+    assert run("erase", "Anna@example.org").output == "Erased.\n"
+    assert run("erase", "Anna@example.org").output == "Nothing was kept of this address.\n"
+    with service.database.reading() as session:
+        assert session.query(Subscriber).count() == session.query(Suppression).count() == 0
+    assert json.loads(run("export", "person", "anna@example.org").output)["address"] is None
+
+
+@pytest.mark.parametrize("command", [("erase",), ("export", "person")])
+def test_what_is_no_address_has_no_record(run: Run, command: tuple[str, ...]) -> None:
+    result = run(*command, "anna@")
+
+    assert result.exit_code == 1
+    assert "e-mail address" in result.output
 
 
 def test_suppressing_twice_or_whom_nobody_knows_is_no_error(run: Run) -> None:
@@ -554,3 +578,73 @@ def test_a_feed_that_is_none_is_refused(run: Run, command: tuple[str, ...], why:
     assert result.exit_code == 1
     assert why in result.stderr
     assert run("feed", "list").stdout == ""
+
+
+# Partners
+
+
+def test_a_partner_is_added_looked_at_brought_in_step_and_removed(
+    run: Run, subscribe: Callable[..., None]
+) -> None:
+    subscribe("ada@example.org")
+    with Listmonk() as there:
+        there.put("bo@example.org")
+        added = run(
+            "partner", "add", "weekly", "listmonk", there.url, "3",
+            "--user", USER, "--password", PASSWORD, "--take-in",
+        )  # fmt: skip
+        assert added.output == (
+            "1: listmonk, list 3 at 127.0.0.1, of weekly\n"
+            "The list is called “Weekly” and knows 1 person.\n"
+        )
+        assert run("partner", "sync", "1", "--look").output == (
+            "A run would put 1 person on the list there and take 1 person in here. 0 stand alike.\n"
+        )
+        assert "never compared; not started" in run("partner", "list").output
+        done = run("partner", "sync", "1")
+        assert done.output == (
+            "1 person put on the list there, 1 person taken in here. 0 stood alike.\n"
+        )
+        assert there.confirmed() == ["ada@example.org", "bo@example.org"]
+        assert run("partner", "sync", "1", "--start").exit_code == 0
+        assert "not started" not in run("partner", "list").output
+        there.said["GET /api/subscribers"] = (500, b"")
+        failed = run("partner", "sync", "1")
+        assert failed.exit_code == 1
+        assert "It answered 500." in failed.output
+        assert "failing since" in run("partner", "list").output
+    assert run("partner", "remove", "1").output == "1: removed\n"
+    assert run("partner", "list").output == ""
+    assert run("partner", "sync", "1").exit_code == 1
+    assert "There is no partner 1" in run("partner", "remove", "1").output
+
+
+def test_many_ends_need_a_word(run: Run, subscribe: Callable[..., None]) -> None:
+    for number in range(25):
+        subscribe(f"u{number}@example.org")
+    with Listmonk() as there:
+        run("partner", "add", "weekly", "listmonk", there.url, "3", "--user", USER,
+            "--password", PASSWORD)  # fmt: skip
+        run("partner", "sync", "1")
+        there.rows = {}
+        asked = run("partner", "sync", "1")
+        assert asked.exit_code == 1
+        assert "it would end 25 subscriptions here and 0 there, of 25" in asked.output
+        assert run("partner", "sync", "1", "--agree", "24").exit_code == 1
+        done = run("partner", "sync", "1", "--agree", "25")
+
+    assert done.output == "25 subscriptions ended here. 0 stood alike.\n"
+
+
+def test_a_partner_that_can_not_be_used_is_told(run: Run) -> None:
+    def add(*changes: str) -> Result:
+        return run("partner", "add", *changes, "--user", USER, "--password", PASSWORD)
+
+    wrong = add("weekly", "listmonk", "http://lists.example.org", "news")
+    assert wrong.exit_code == 1
+    assert "must begin with https://" in wrong.output
+    assert "known by its number" in wrong.output
+    assert "no newsletter “daily”" in add("daily", "listmonk", "https://l.example", "3").output
+    away = add("weekly", "mailman", "http://127.0.0.1:9", "news.lists.example")
+    assert away.exit_code == 1
+    assert "It was added, but: It can’t be reached" in away.output

@@ -71,3 +71,8 @@ def test_migrations_are_quiet(errors: io.StringIO) -> None:
     logging.getLogger("alembic.runtime").info("Running upgrade")
     logging.getLogger("alembic.runtime").warning("Something is odd")
     assert errors.getvalue() == "WARNING alembic.runtime: Something is odd\n"
+
+
+def test_what_partners_are_asked_is_not_written_down(errors: io.StringIO) -> None:
+    logging.getLogger("httpx").info("HTTP Request: GET https://l.example/?search=reader%40x.org")
+    assert errors.getvalue() == ""

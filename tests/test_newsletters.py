@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from widgets import newsletters, records
+from widgets import forgetting, newsletters, records
 from widgets.addresses import Address, parse
 from widgets.links import CODE_FOR
 from widgets.models import (
@@ -118,8 +118,7 @@ class Desk:
             return session.scalar(select(func.count()).select_from(model)) or 0
 
     def forget(self) -> int:
-        with self.service.database.writing() as session:
-            return records.forget(session, self.now)
+        return forgetting.tidy(self.service.database, self.service.settings, self.now)
 
 
 @pytest.fixture
@@ -133,6 +132,19 @@ def test_signing_up_leaves_a_pending_subscription_and_a_mail_to_be_sent(desk: De
     assert desk.state(sign_up) == State.PENDING
     assert [(m.kind, m.state) for m in desk.messages()] == [("confirmation", MessageState.WAITING)]
     assert desk.consents() == []
+
+
+def test_a_subscription_speaks_the_language_it_was_confirmed_in_until_another_is_chosen(
+    desk: Desk,
+) -> None:
+    sign_up = desk.sign_up(lang="fr")
+    desk.confirm(sign_up)
+    desk.now += timedelta(minutes=1)
+    desk.sign_up(lang="ru")  # somebody asks again, in another
+    with desk.service.database.reading() as session:
+        subscription = session.get_one(SignUp, sign_up).subscription
+        assert subscription.lang == "fr"
+        assert newsletters.lang_of_subscription(session, subscription.id) == "fr"
 
 
 def test_confirming_keeps_the_evidence(desk: Desk) -> None:

@@ -16,7 +16,15 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from tests.samples import open_to_the_public, publish, statement_file
-from widgets import moderation, newsletters, records, signatories, signings, statements
+from widgets import (
+    forgetting,
+    moderation,
+    newsletters,
+    records,
+    signatories,
+    signings,
+    statements,
+)
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.letters import compose
@@ -343,8 +351,9 @@ def test_erasing_an_address_takes_its_name_out_of_every_list(desk: Desk) -> None
 def test_who_never_confirms_is_forgotten(desk: Desk) -> None:
     desk.sign()
     desk.signed("listed@example.org", replace(ADA, name="Bo Lind"))
-    with desk.service.database.writing() as session:
-        records.forget(session, NOW + timedelta(days=31))
+    forgetting.tidy(desk.service.database, desk.service.settings, NOW + timedelta(days=31))
+
+    with desk.service.database.reading() as session:
         assert session.scalars(select(Signing.name)).all() == ["Bo Lind"]
 
 

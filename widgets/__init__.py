@@ -14,6 +14,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
+    choose,
     console,
     counting,
     crawlers,
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hooks,
         oembed,
         pages,
+        choose,
         sign_on,
         signup,
         snippets,

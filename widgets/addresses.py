@@ -69,6 +69,27 @@ def parse(typed: str, *, allow_test_domains: bool = False) -> Address:
     return Address(valid.local_part, valid.ascii_domain.lower())
 
 
+def stored(text: str) -> Address:
+    """An address that was checked when it came in."""
+    local, _, domain = text.rpartition("@")
+    return Address(local, domain.lower())
+
+
+def masked(text: str) -> str:
+    """An address as its owner knows it again, and whoever was passed on a mail can't write to it.
+
+    >>> masked("anna@example.org"), masked("b@x.org")
+    ('a…a@e…e.org', '…@….org')
+    """
+    local, _, domain = text.rpartition("@")
+    host, dot, rest = domain.rpartition(".")
+    return f"{_ends(local)}@{_ends(host)}{dot}{rest}"
+
+
+def _ends(text: str) -> str:
+    return f"{text[0]}…{text[-1]}" if len(text) > 2 else "…"
+
+
 class Hasher:
     """Keyed hashes (HMAC-SHA256, hexadecimal) of addresses: useless without the key."""
 

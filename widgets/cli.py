@@ -1,9 +1,11 @@
 """The commands; each calls one function of the floor below."""
 
 import errno
+import json
 import os
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,11 +18,16 @@ from widgets import (
     audit,
     create_app,
     digest_commands,
+    doctor,
     editors,
     feeds,
     logs,
     members,
     newsletters,
+    outbox,
+    partner_sync,
+    partners,
+    people,
     records,
     seals,
     statements,
@@ -30,9 +37,11 @@ from widgets import sample as sample_network
 from widgets import settings as setting_values
 from widgets import worker as delivery_worker
 from widgets.audit import COMMAND_LINE
-from widgets.models import Role
+from widgets.mail_dns import Finding, Level
+from widgets.models import Partner, Role
 from widgets.models.database import DatabaseIsBehind
 from widgets.models.subscriber import State
+from widgets.partner_tools.tool import ToolFails
 from widgets.service import Service, WrongHashKey, make_ready, open_service
 from widgets.settings import Settings, UnsafeSettings
 from widgets.statement_files import BadFile, TranslationFile
@@ -272,18 +281,179 @@ def _no_such_feed(slug: str) -> click.ClickException:
     return click.ClickException(f"There is no feed “{slug}”.")
 
 
+@main.group()
+def partner() -> None:
+    """Other tools that hold a newsletter's subscribers too: listmonk, Mailman 3."""
+
+
+@partner.command("add")
+@click.argument("newsletter")
+@click.argument("kind", type=click.Choice(list(partners.KINDS)))
+@click.argument("url")
+@click.argument("list_name", metavar="LIST")
+@click.option("--user", required=True, help="Of the tool's API.")
+@click.option(
+    "--password", prompt=True, hide_input=True, help="Or the token; asked for where it is missing."
+)
+@click.option("--take-in", is_flag=True, help="Who confirmed there subscribes here too.")
+def add_partner(
+    newsletter: str, kind: str, url: str, list_name: str, user: str, password: str, take_in: bool
+) -> None:
+    """Keeps NEWSLETTER in step with a list of another tool, once it is started.
+
+    URL is where its API is; LIST is listmonk's number of the list, or Mailman's id of it. Look
+    first what would happen: `undersigned partner sync NUMBER --look`.
+    """
+    service = _service()
+    typed = partners.Typed(kind, url, user, password, list_name, take_in)
+    now = datetime.now(UTC)
+    try:
+        with service.database.writing() as session:
+            added = partners.add(session, service.links, newsletter, typed, COMMAND_LINE, now)
+    except partners.BadPartner as error:
+        raise click.ClickException("\n".join(error.problems.values())) from None
+    except newsletters.NoSuchNewsletter:
+        raise click.ClickException(f"There is no newsletter “{newsletter}”.") from None
+    click.echo(f"{added.id}: {partners.name(added)}, of {newsletter}")
+    try:
+        click.echo(partners.check(service.links, added))
+    except ToolFails as error:
+        click.echo(f"It was added, but: {error}", err=True)
+        sys.exit(1)
+
+
+@partner.command("list")
+def list_partners() -> None:
+    """The partners, and how each is doing."""
+    with _service().database.reading() as session:
+        for one in partners.listed(session):
+            click.echo(f"{one.id}: {partners.name(one)}, of {one.newsletter.slug}")
+            click.echo(f"  {_doing(one)}")
+
+
+def _doing(one: Partner) -> str:
+    if one.failing_since:
+        return f"failing since {one.failing_since:%Y-%m-%d %H:%M} UTC: {one.last_error}"
+    if asked := partners.asks(one):
+        return (
+            f"waits for a word: it would end {asked.ends_here:,} subscriptions here and "
+            f"{asked.ends_there:,} there, of {asked.of:,}. See the console, or: "
+            f"undersigned partner sync {one.id} --agree {asked.ends_here + asked.ends_there}"
+        )
+    ran = f"last in step: {one.run_at:%Y-%m-%d %H:%M} UTC" if one.run_at else "never compared"
+    return ran if one.next_at else f"{ran}; not started"
+
+
+@partner.command("sync")
+@click.argument("number", type=int)
+@click.option("--look", is_flag=True, help="Only tell what would happen.")
+@click.option("--agree", type=int, metavar="ENDS", help="To as many ends as the last run told.")
+@click.option("--start", is_flag=True, help="And again every 15 minutes from now on.")
+def sync_partner(number: int, look: bool, agree: int | None, start: bool) -> None:
+    """Brings a partner in step now, and says what happened."""
+    service = _service()
+    now = datetime.now(UTC)
+    try:
+        if look:
+            found = partner_sync.look(service, number, lambda: datetime.now(UTC))
+            click.echo(partner_sync.sentence(found))
+            return
+        with service.database.writing() as session:
+            one = partners.one(session, number)
+            if agree is not None and not partners.agree(session, one, agree, COMMAND_LINE, now):
+                raise click.ClickException("It does not wait for a word on that many.")
+            if start:
+                partners.start(session, one, COMMAND_LINE, now)
+        worker = f"{outbox.worker_name()}:command"
+        if partner_sync.run_due(service, worker, only=number) is None:
+            raise click.ClickException("Another worker is at it. Please try again in a moment.")
+        with service.database.reading() as session:
+            one = partners.one(session, number)
+    except partners.NoSuchPartner:
+        raise _no_such_partner(number) from None
+    except ToolFails as error:
+        raise click.ClickException(str(error)) from None
+    if one.failing_since or partners.asks(one):
+        click.echo(_doing(one), err=True)
+        sys.exit(1)
+    click.echo(partner_sync.told(one.outcome))
+
+
+@partner.command("remove")
+@click.argument("number", type=int)
+def remove_partner(number: int) -> None:
+    """Forgets a partner and its password. Nobody is unsubscribed by that, here or there."""
+    try:
+        with _service().database.writing() as session:
+            one = partners.one(session, number)
+            partners.remove(session, one, COMMAND_LINE, datetime.now(UTC))
+    except partners.NoSuchPartner:
+        raise _no_such_partner(number) from None
+    click.echo(f"{number}: removed")
+
+
+def _no_such_partner(number: int) -> click.ClickException:
+    return click.ClickException(f"There is no partner {number}; see: undersigned partner list")
+
+
 @main.command()
 @click.argument("address")
 def suppress(address: str) -> None:
     """Never writes to ADDRESS again; of it, only a keyed hash is kept."""
     service = _service()
-    try:
-        parsed = addresses.parse(address, allow_test_domains=service.settings.is_local)
-    except addresses.BadAddress as error:
-        raise click.ClickException(str(error)) from None
+    parsed = _parsed(service, address)
     with service.database.writing() as session:
         records.suppress(session, service.hasher, parsed, "by hand", datetime.now(UTC))
     click.echo("Nothing will be sent there again.")
+
+
+@main.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def examine(as_json: bool) -> None:
+    """Looks at settings, database, worker, relay, https and DNS, and says what to do.
+
+    Ends with 1 if there is a problem.
+    """
+    try:
+        found = doctor.examine(_service(), doctor.World(), datetime.now(UTC))
+    except click.ClickException as error:
+        found = [Finding(Level.PROBLEM, "settings", error.message)]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            click.echo(f"{one.level.upper():8} {one.about}: {one.text}")
+            for line in one.records:
+                click.echo(f"           {line}")
+    if any(one.level is Level.PROBLEM for one in found):
+        sys.exit(1)
+
+
+def _parsed(service: Service, address: str) -> addresses.Address:
+    try:
+        return addresses.parse(address, allow_test_domains=service.settings.is_local)
+    except addresses.BadAddress as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("address")
+@click.option("--contacts", is_flag=True, help="Also as a contact of members.")
+def erase(address: str, contacts: bool) -> None:
+    """Deletes all that is kept of ADDRESS, which can sign up again one day."""
+    service = _service()
+    key = service.hasher.address(_parsed(service, address))
+    with service.database.writing() as session:
+        known = people.find(session, service.hasher, key)
+        records.erase(session, service.hasher, key, None, datetime.now(UTC), contacts=contacts)
+        if known.is_known:
+            actor, now = COMMAND_LINE, datetime.now(UTC)
+            audit.record(session, actor, "erased", people.subject(key), now)
+    click.echo("Erased." if known.is_known else "Nothing was kept of this address.")
+    if known.contact_of and not contacts:
+        click.echo("They stay a contact of members; --contacts erases that too.", err=True)
+    if known.editor:
+        click.echo("They stay an editor; see `undersigned editor remove`.", err=True)
 
 
 @main.group()
@@ -307,6 +477,16 @@ def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
             )
         for line in records.export(session, newsletter, state, form):
             click.echo(line, nl=False)
+
+
+@export.command("person")
+@click.argument("address")
+def export_person(address: str) -> None:
+    """All that is kept of whoever has ADDRESS, as JSON: for them, if they ask."""
+    service = _service()
+    key = service.hasher.address(_parsed(service, address))
+    with service.database.reading() as session:
+        click.echo(people.as_json(people.find(session, service.hasher, key)))
 
 
 digest_commands.install(main, _service)

@@ -13,6 +13,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadData, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
 
 CONFIRM_FOR = timedelta(days=7)
@@ -113,6 +115,18 @@ class Links:
         """For the console's cookie, the newest first."""
         return [
             hashlib.sha256(f"undersigned cookie\0{key}".encode()).hexdigest() for key in self._keys
+        ]
+
+    def sealing_keys(self) -> list[bytes]:
+        """For what is sealed in the database (HKDF, RFC 5869), as Fernet takes them, the newest
+        first."""
+        return [
+            base64.urlsafe_b64encode(
+                HKDF(SHA256(), length=32, salt=None, info=b"undersigned sealing").derive(
+                    key.encode()
+                )
+            )
+            for key in self._keys
         ]
 
     def sign_in(self, asked: uuid.UUID) -> str:

@@ -26,5 +26,6 @@ def install() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for chatty in ("alembic", "mail.log"):  # the latter: aiosmtpd's
+    # aiosmtpd ("mail.log") tells of each connection; httpx of each request, with its address
+    for chatty in ("alembic", "mail.log", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

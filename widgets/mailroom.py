@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from widgets import audit
 from widgets.audit import Actor, Subject
 from widgets.models import (
+    AddressChange,
     Digest,
     Invitation,
     Message,
@@ -45,6 +46,10 @@ KINDS = {  # a message that …
     "reminder": "reminds a member to endorse",
     "sign": "asks to confirm a signature",
     "signed-already": "says that they have signed already",
+    "preferences": "brings a new link to somebody’s preferences",
+    "record": "brings a link to all that is kept of somebody",
+    "new-address": "asks to confirm a new address",
+    "address-changed": "tells the old address of a new one",
     "issue": "is an issue of a newsletter",
     "test-issue": "shows an editor an issue",
     "issue-waits": "tells an editor that an issue waits",
@@ -178,6 +183,13 @@ def about(session: Session, message: Message) -> About:
         return About(what, invitation.statement.title, whom, invitation.contact.address)
     if message.signing:
         return About(what, message.signing.statement.title, "", message.signing.address or "")
+    if message.subscriber:
+        return About(what, "", "", message.subscriber.address or "")
+    if message.address_change:
+        change = message.address_change
+        to_new = message.kind == "new-address"
+        address = change.address if to_new else change.subscriber.address or ""
+        return About(what, "", "", address)
     if message.subscription and message.digest:
         newsletter = message.digest.newsletter
         issue = f"{newsletter.slug}, number {message.digest.number}"
@@ -255,6 +267,8 @@ _WITH_WHAT_IT_IS_ABOUT = (
         joinedload(Invitation.contact),
     ),
     joinedload(Message.signing).joinedload(Signing.statement),
+    joinedload(Message.subscriber),
+    joinedload(Message.address_change).joinedload(AddressChange.subscriber),
     joinedload(Message.editor),
     joinedload(Message.digest).joinedload(Digest.newsletter),
     joinedload(Message.subscription).joinedload(Subscription.subscriber),

@@ -18,6 +18,7 @@ from widgets.links import CODE_FOR, Links
 from widgets.models import (
     Consent,
     ConsentText,
+    FormerSubscription,
     Message,
     MessageState,
     Newsletter,
@@ -31,6 +32,7 @@ from widgets.models.database import insert, one_at_a_time
 from widgets.pacing import Limits
 
 TRIES = 5  # of one code
+OF_ANOTHER = -1  # the epoch of a sign-up for a subscription that has become one with another
 
 
 class NoSuchNewsletter(Exception):
@@ -267,7 +269,7 @@ def subscribe(
 def confirm(session: Session, sign_up_id: uuid.UUID, epoch: int, now: datetime) -> Answer:
     """Confirms by the link of a sign-up, made when the subscription was at `epoch`."""
     record, subscription = _locked(session, sign_up_id)
-    answer = _standing(subscription, epoch)
+    answer = _standing(subscription, _holding(record, epoch))
     if answer is not Answer.DONE or record is None or subscription is None:
         return answer
     _confirm(session, record, subscription, "link", now)
@@ -277,7 +279,7 @@ def confirm(session: Session, sign_up_id: uuid.UUID, epoch: int, now: datetime) 
 def link_stands(session: Session, sign_up_id: uuid.UUID, epoch: int) -> Answer:
     """What `confirm` would answer now: DONE where its button is worth showing."""
     record = session.get(SignUp, sign_up_id)
-    return _standing(record.subscription if record else None, epoch)
+    return _standing(record.subscription if record else None, _holding(record, epoch))
 
 
 def confirm_with_code(
@@ -316,6 +318,8 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
         _call_back(session, subscription_id)
         return Answer.ALREADY
     _change(subscription, State.UNSUBSCRIBED, now)
+    subscription.rhythm, subscription.paused_until = None, None
+    subscription.topics, subscription.countries = [], []  # who comes back chooses anew
     session.execute(
         update(Consent)
         .where(Consent.subscription_id == subscription_id, Consent.withdrawn_at.is_(None))
@@ -360,12 +364,18 @@ def confirm_elsewhere(
         session.add(subscription)
     elif subscription.state != State.PENDING:
         return False
-    _change(subscription, State.CONFIRMED, now)
+    _begin(subscription, evidence.lang, now)
     session.flush()
     evidence.subscription_id = subscription.id
     session.add(evidence)
     _call_back(session, subscription.id)
     return True
+
+
+def current(session: Session, subscription_id: uuid.UUID) -> uuid.UUID:
+    """The id of what became of a subscription: another, where two became one."""
+    became = session.get(FormerSubscription, subscription_id)
+    return became.subscription_id if became else subscription_id
 
 
 def can_be_left(session: Session, subscription_id: uuid.UUID) -> bool:
@@ -401,7 +411,11 @@ def of_sign_up(session: Session, sign_up_id: uuid.UUID) -> Newsletter | None:
 
 
 def lang_of_subscription(session: Session, subscription_id: uuid.UUID) -> str | None:
-    """The language in which it was last asked for, here or where it was imported from."""
+    """The language that was chosen for it, else the one in which it was last asked for, here or
+    where it was imported from."""
+    chosen = session.scalar(select(Subscription.lang).where(Subscription.id == subscription_id))
+    if chosen:
+        return chosen
     asked = session.scalar(
         select(SignUp.lang)
         .where(SignUp.subscription_id == subscription_id)
@@ -437,6 +451,11 @@ def _standing(subscription: Subscription | None, epoch: int) -> Answer:
     return Answer.DONE if subscription.epoch == epoch else Answer.LEFT
 
 
+def _holding(record: SignUp | None, epoch: int) -> int:
+    """The epoch for which a link holds: none, where its subscription has become another."""
+    return epoch if record and record.epoch != OF_ANOTHER else OF_ANOTHER
+
+
 def _was_asked_to_confirm(session: Session, record: SignUp) -> bool:
     kind = session.scalar(select(Message.kind).where(Message.sign_up_id == record.id))
     return kind == "confirmation"
@@ -449,7 +468,7 @@ def _confirm(
     method: str,
     now: datetime,
 ) -> None:
-    _change(subscription, State.CONFIRMED, now)
+    _begin(subscription, record.lang, now)
     subscription.soft_bounces = 0
     session.add(
         Consent(
@@ -477,6 +496,14 @@ def _call_back(session: Session, subscription_id: uuid.UUID) -> None:
         )
         .values(state=MessageState.VOID)
     )
+
+
+def _begin(subscription: Subscription, lang: str, now: datetime) -> None:
+    """Confirmed, and wanted from now on, in the language in which it was asked for."""
+    _change(subscription, State.CONFIRMED, now)
+    subscription.lang = lang
+    subscription.paused_until = None
+    subscription.soft_bounces = 0
 
 
 def _change(subscription: Subscription, state: State, now: datetime) -> None:

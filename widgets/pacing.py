@@ -1,5 +1,6 @@
 """How many mails go to one mailbox and to one domain, whatever they ask to confirm: sign-ups for
-newsletters and signatures are counted together, so that nobody's inbox is flooded by us."""
+newsletters, signatures and new addresses are counted together, so that nobody's inbox is flooded by
+us."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
-from widgets.models import Signing, SignUp
+from widgets.models import AddressChange, Signing, SignUp
 from widgets.models.database import one_at_a_time
 
 LONGEST_WAIT = timedelta(hours=12)  # for the turn of one's domain; after that, no mail at all
-_COUNTED = (SignUp, Signing)  # each row is one press, and at most one mail
+_COUNTED = (SignUp, Signing, AddressChange)  # each row is one press, and at most one mail
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,20 @@ class Limits:
 
 
 def turn(
-    session: Session, limits: Limits, mailbox: str, domain: str | None, now: datetime
+    session: Session,
+    limits: Limits,
+    mailbox: str,
+    domain: str | None,
+    now: datetime,
+    *,
+    besides: int = 0,
 ) -> datetime | None:
     """When one more mail may go to this mailbox; None: not at all. Both are keyed hashes. domain:
-    None where its limit does not hold. Whoever asks for the same mailbox waits until the caller's
-    transaction ends, or two could both be the last one allowed."""
+    None where its limit does not hold. besides: how many mails of other kinds went to the mailbox
+    in these 24 hours. Whoever asks for the same mailbox waits until the caller's transaction ends,
+    or two could both be the last one allowed."""
     one_at_a_time(session, mailbox)
-    in_mailbox = _mailed_since(session, mailbox, now - timedelta(days=1))
+    in_mailbox = besides + _mailed_since(session, mailbox, now - timedelta(days=1))
     at = now if domain is None else _turn_of_domain(session, domain, limits, now)
     return at if in_mailbox < limits.per_mailbox and at - now <= LONGEST_WAIT else None
 

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from widgets import suppressions
-from widgets.addresses import Address, Hasher
+from widgets.addresses import Hasher, stored
 from widgets.audit import Subject
 from widgets.models import (
+    AddressChange,
     Bounce,
     Consent,
     ConsentText,
@@ -27,6 +28,7 @@ from widgets.models import (
     SignUp,
     Subscriber,
     Subscription,
+    WebhookCall,
 )
 
 
@@ -41,10 +43,12 @@ class Person:
     known_since: datetime | None
     suppressed: dict[str, Any] | None
     subscriptions: list[dict[str, Any]]
+    address_changes: list[dict[str, Any]]
     open_letters: list[dict[str, Any]]
     contact_of: list[dict[str, Any]]
     mails: list[dict[str, Any]]
     bounces: list[dict[str, Any]]
+    told_others: list[dict[str, Any]]
     editor: str | None
 
     @property
@@ -90,12 +94,14 @@ def find(session: Session, hasher: Hasher, key: str) -> Person:
             "until": suppression.until,
         },
         subscriptions=_subscriptions(session, key),
+        address_changes=_address_changes(session, key),
         open_letters=[_signing(session, one) for one in signings],
         contact_of=[_contact(session, one) for one in their_contacts],
         mails=_mails(
             session, key, [one.id for one in their_contacts], editor.id if editor else None
         ),
-        bounces=_bounces(session, subscriber),
+        bounces=_bounces(session, key),
+        told_others=_told_others(session, key),
         editor=editor.name if editor else None,
     )
 
@@ -141,6 +147,14 @@ def _subscriptions(session: Session, key: str) -> list[dict[str, Any]]:
             "lang": newsletter.lang,
             "state": subscription.state,
             "since": subscription.changed_at,
+            "wishes": {
+                "lang": subscription.lang,
+                "rhythm": subscription.rhythm,
+                "topics": subscription.topics,
+                "countries": subscription.countries,
+                "paused_until": subscription.paused_until,
+            },
+            "soft_bounces": subscription.soft_bounces,
             "sign_ups": [
                 {
                     "asked_at": sign_up.asked_at,
@@ -176,6 +190,72 @@ def _subscriptions(session: Session, key: str) -> list[dict[str, Any]]:
             ],
         }
         for subscription, newsletter, words in rows
+    ]
+
+
+def _address_changes(session: Session, key: str) -> list[dict[str, Any]]:
+    """Wishes to be written to elsewhere, and those of another address to be written to here."""
+    return [
+        {
+            "from": one.subscriber.address,
+            "to": one.address or None,
+            "lang": one.lang,
+            "asked_at": one.asked_at,
+            "mail_from": one.send_at,
+            "done_at": one.done_at,
+        }
+        for one in session.scalars(
+            select(AddressChange)
+            .join(Subscriber, Subscriber.id == AddressChange.subscriber_id)
+            .options(joinedload(AddressChange.subscriber))
+            .where(
+                or_(
+                    Subscriber.key == key,
+                    # what a stranger typed is not theirs until they confirm it
+                    and_(AddressChange.key == key, AddressChange.done_at.is_not(None)),
+                )
+            )
+            .order_by(AddressChange.asked_at)
+        )
+    ]
+
+
+def _bounces(session: Session, key: str) -> list[dict[str, Any]]:
+    """What came back of the mails to them."""
+    return [
+        {
+            "kind": one.kind,
+            "status": one.status,
+            "reason": one.reason,
+            "source": one.source,
+            "at": one.at,
+        }
+        for one in session.scalars(
+            select(Bounce)
+            .join(Subscriber, Subscriber.id == Bounce.subscriber_id)
+            .where(Subscriber.key == key)
+            .order_by(Bounce.at)
+        )
+    ]
+
+
+def _told_others(session: Session, key: str) -> list[dict[str, Any]]:
+    """What other programs of the network were told of them."""
+    return [
+        {
+            "event": one.event,
+            "url": one.webhook.url,
+            "state": one.state,
+            "at": one.created_at,
+            "payload": one.payload,
+        }
+        for one in session.scalars(
+            select(WebhookCall)
+            .join(Subscriber, Subscriber.id == WebhookCall.subscriber_id)
+            .options(joinedload(WebhookCall.webhook))
+            .where(Subscriber.key == key)
+            .order_by(WebhookCall.created_at)
+        )
     ]
 
 
@@ -232,8 +312,14 @@ def _mails(
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(Subscriber.key == key)
     )
+    subscribers = select(Subscriber.id).where(Subscriber.key == key)
+    changes = select(AddressChange.id).where(AddressChange.subscriber_id.in_(subscribers))
+    issues = select(Subscription.id).where(Subscription.subscriber_id.in_(subscribers))
     theirs: list[ColumnElement[bool]] = [
         Message.sign_up_id.in_(sign_ups),
+        Message.subscriber_id.in_(subscribers),
+        Message.address_change_id.in_(changes),
+        Message.subscription_id.in_(issues),
         Message.signing_id.in_(select(Signing.id).where(Signing.key == key)),
         Message.invitation_id.in_(
             select(Invitation.id).where(Invitation.contact_id.in_(contact_ids))
@@ -245,6 +331,7 @@ def _mails(
     return [
         {
             "kind": one.kind,
+            "issue": one.digest.number if one.digest else None,
             "state": one.state,
             "written_at": one.created_at,
             "settled_at": one.settled_at,
@@ -252,31 +339,13 @@ def _mails(
         }
         for one in session.scalars(
             select(Message)
+            .options(joinedload(Message.digest))
             .where(or_(*theirs), Message.state != MessageState.VOID)
             .order_by(Message.created_at)
         )
     ]
 
 
-def _bounces(session: Session, subscriber: Subscriber | None) -> list[dict[str, Any]]:
-    """What came back of it, and their complaints."""
-    if subscriber is None:
-        return []
-    return [
-        {
-            "at": one.at,
-            "kind": one.kind,
-            "status": one.status,
-            "reason": one.reason,
-            "source": one.source,
-        }
-        for one in session.scalars(
-            select(Bounce).where(Bounce.subscriber_id == subscriber.id).order_by(Bounce.id)
-        )
-    ]
-
-
 def _key(hasher: Hasher, address: str) -> str:
     """Of an address that was checked when it came in."""
-    local, _, domain = address.rpartition("@")
-    return hasher.address(Address(local, domain.lower()))
+    return hasher.address(stored(address))

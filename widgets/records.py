@@ -6,14 +6,15 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from widgets import people, tables
 from widgets.addresses import Address, Hasher
 from widgets.models import (
+    AddressChange,
     Consent,
     ConsentText,
     Contact,
@@ -32,8 +33,6 @@ from widgets.models import (
 from widgets.models.database import one_at_a_time
 from widgets.models.fact import content_changed
 
-FORGET_UNCONFIRMED_AFTER = timedelta(days=30)
-FORGET_VOID_AFTER = timedelta(days=2)
 EXPORTED = ("address", "state", "since", "site", "lang", "consent", "asked_at", "confirmed_at",
             "method")  # fmt: skip
 
@@ -51,17 +50,20 @@ def erase(
     session: Session,
     hasher: Hasher,
     key: str,
-    reason: str,
+    reason: str | None,
     now: datetime,
     *,
     contacts: bool = False,
 ) -> None:
-    """The same, by the keyed hash. contacts: also takes the person away as a contact of members,
-    with the invitations that they were sent; what a member endorsed stays."""
+    """The same, by the keyed hash. reason: None where nothing at all is to be kept, so that they
+    can sign up again. contacts: also takes the person away as a contact of members, with the
+    invitations that they were sent; what a member endorsed stays."""
     for mailbox in sorted(_mailboxes(session, key)):
         one_at_a_time(session, mailbox)
     found = people.find(session, hasher, key)
-    session.merge(Suppression(key=key, reason=reason, until=None, created_at=now))
+    if reason is not None:
+        session.merge(Suppression(key=key, reason=reason, until=None, created_at=now))
+    _forget_addresses_before(session, key)
     session.execute(delete(Subscriber).where(Subscriber.key == key))
     signed = select(Signing.id).where(Signing.key == key)
     # their names go first: a database's cascade does not tell the session
@@ -86,6 +88,21 @@ def allow_again(session: Session, key: str) -> None:
         .where(Subscription.subscriber_id.in_(theirs), Subscription.state == State.COMPLAINED)
         .values(state=State.UNSUBSCRIBED, epoch=Subscription.epoch + 1)
     )
+
+
+def _forget_addresses_before(session: Session, key: str) -> None:
+    """Deletes wishes to be written to at this address, and the addresses that it has replaced."""
+    before = select(AddressChange.subscriber_id).where(
+        AddressChange.key == key, AddressChange.done_at.is_not(None)
+    )
+    session.execute(
+        delete(Subscriber).where(
+            Subscriber.id.in_(before),
+            Subscriber.key != key,
+            ~exists().where(Subscription.subscriber_id == Subscriber.id),
+        )
+    )
+    session.execute(delete(AddressChange).where(AddressChange.key == key))
 
 
 def _mailboxes(session: Session, key: str) -> set[str]:
@@ -156,49 +173,3 @@ def export(session: Session, slug: str, state: str | None, form: str) -> Iterato
     if form == "csv":
         return tables.lines(EXPORTED, rows, end="\n")
     return (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def forget(session: Session, now: datetime) -> int:
-    """Deletes who never confirmed in FORGET_UNCONFIRMED_AFTER, with all we knew of them, and
-    sign-ups and signatures that never could lead to anything. Returns how many subscribers'
-    addresses were forgotten."""
-    long_ago = now - FORGET_UNCONFIRMED_AFTER
-    session.execute(
-        delete(SignUp).where(SignUp.send_at.is_(None), SignUp.asked_at < now - FORGET_VOID_AFTER)
-    )
-    session.execute(
-        delete(Signing).where(
-            Signing.state == SigningState.PENDING,
-            or_(
-                Signing.asked_at < long_ago,
-                Signing.send_at.is_(None) & (Signing.asked_at < now - FORGET_VOID_AFTER),
-            ),
-        )
-    )
-    _delete_unless_in_use(
-        session,
-        Subscription,
-        Subscription.state.in_((State.PENDING, State.UNSUBSCRIBED)),
-        Subscription.created_at < long_ago,
-        ~exists().where(Consent.subscription_id == Subscription.id),
-        ~exists().where(SignUp.subscription_id == Subscription.id, SignUp.asked_at >= long_ago),
-    )
-    return _delete_unless_in_use(
-        session,
-        Subscriber,
-        Subscriber.created_at < now - FORGET_VOID_AFTER,
-        ~exists().where(Subscription.subscriber_id == Subscriber.id),
-    )
-
-
-def _delete_unless_in_use(
-    session: Session, model: type[Subscriber] | type[Subscription], *stale: ColumnElement[bool]
-) -> int:
-    """Deletes the rows that are stale; how many. A sign-up under way holds its rows: they are
-    passed over. One that has just ended is seen by the second look, under our lock."""
-    held = session.scalars(select(model.id).where(*stale).with_for_update(skip_locked=True)).all()
-    gone = session.scalars(
-        delete(model).where(model.id.in_(held), *stale).returning(model.id),
-        execution_options={"synchronize_session": False},
-    )
-    return len(gone.all())

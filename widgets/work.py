@@ -13,6 +13,7 @@ from widgets import (
     member_tables,
     moderation,
     names_by_hand,
+    partner_sync,
     subscriber_imports,
 )
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
@@ -28,6 +29,7 @@ KINDS: dict[str, Callable[[Service, Task], Outcome]] = {
     "add names": names_by_hand.add_table,
     subscriber_imports.KIND: subscriber_imports.run,
     "moderate signatures": moderation.run,
+    partner_sync.KIND: partner_sync.look_as_job,
 }
 
 

@@ -1,27 +1,22 @@
-"""The loop that delivers what somebody waits for, and tidies up once an hour; beside it, those that
-fetch feeds, do what editors asked for, publish what is due, put issues of newsletters into the
-outbox and deliver them, and take in what comes back."""
+"""The loop that delivers what somebody waits for; beside it, those that fetch feeds, do what
+editors asked for, publish what is due, put issues of newsletters into the outbox and deliver them,
+take in what comes back, keep partners in step, and tidy up once an hour."""
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
-    bounces,
     bulk,
     dispatch,
-    editors,
     feeds,
-    jobs,
+    forgetting,
     outbox,
-    previews,
+    partner_sync,
     publication,
-    records,
     reports,
-    sightings,
     work,
 )
 from widgets.delivery import deliver_due, transport
@@ -34,6 +29,7 @@ PAUSE_AFTER_A_FAULT = 5.0  # seconds
 TIDY_EVERY = 3600.0  # seconds
 LOOK_FOR_FEEDS_EVERY = 2.0  # seconds
 LOOK_FOR_ISSUES_EVERY = 1.0  # seconds
+LOOK_FOR_PARTNERS_EVERY = 2.0  # seconds
 LOOK_FOR_STATEMENTS_EVERY = 1.0  # seconds: at most so much later than asked for is one published
 
 
@@ -45,22 +41,17 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    for beside in (_fetch_feeds, _work, _publish, _send_issues, _take_back):
-        threading.Thread(target=beside, args=(service, stopping), daemon=True).start()
+    beside = (_fetch_feeds, _work, _publish, _send_issues, _take_back, _synchronise, _tidy)
+    for loop in beside:
+        threading.Thread(target=loop, args=(service, stopping), daemon=True).start()
     post = transport(service)
     # No daemon: what it has handed over is noted before all ends.
     to_many = threading.Thread(target=bulk.run, args=(service, stopping))
     to_many.start()
-    tidied = -TIDY_EVERY
     try:
         while not stopping.is_set():
             try:
                 tried = deliver_due(service, post, name, stopping=stopping)
-                if time.monotonic() - tidied > TIDY_EVERY:
-                    tidied = time.monotonic()
-                    with service.database.writing() as session:
-                        for room in (records, editors, jobs, previews, sightings, bounces):
-                            room.forget(session, datetime.now(UTC))
             except SQLAlchemyError:
                 log.exception("the database did not answer; trying again")
                 tried = 0
@@ -127,3 +118,27 @@ def _publish(service: Service, stopping: threading.Event) -> None:
         except Exception:
             log.exception("what is due could not be published; trying again")
             stopping.wait(PAUSE_AFTER_A_FAULT)
+
+
+def _synchronise(service: Service, stopping: threading.Event) -> None:
+    worker = f"{outbox.worker_name()}:partners"
+    while not stopping.is_set():
+        done = None
+        try:
+            done = partner_sync.run_due(service, worker, stopping=stopping)
+        except Exception:
+            log.exception("a partner could not be brought in step; trying again")
+            stopping.wait(PAUSE_AFTER_A_FAULT)
+        if not done:
+            stopping.wait(LOOK_FOR_PARTNERS_EVERY)
+
+
+def _tidy(service: Service, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        pause = TIDY_EVERY
+        try:
+            forgetting.tidy(service.database, service.settings, datetime.now(UTC))
+        except Exception:
+            log.exception("what is kept no longer could not be deleted; trying again")
+            pause = PAUSE_AFTER_A_FAULT
+        stopping.wait(pause)

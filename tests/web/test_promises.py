@@ -24,11 +24,12 @@ from tests.actors import Reader
 from tests.crawl import crawl
 from tests.samples import follow, invited, open_to_the_public, publish, statement_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import editors, previews
+from widgets import address_changes, editors, previews
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
-from widgets.models import Base, Role, Sighting
+from widgets.models import AddressChange, Base, Role, Sighting, Subscriber
+from widgets.pacing import Limits
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
@@ -58,6 +59,11 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     card = reader.open("/embed/statements/river-gate").html
     digest = re.findall(r"/pictures/([0-9a-f]{32})-480", card)[0]
     asked = service.links.endorse(invited(service))
+    subscriber, change = _chooser(service)
+    reader.sign_up("other@example.org")
+    with service.database.reading() as session:
+        newest = select(Subscriber.id).order_by(Subscriber.created_at.desc())
+        other = session.scalars(newest).all()[0]
     return {
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
@@ -78,6 +84,14 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         "sign_on.confirm": [{"token": _link(mailbox, "sign")}],
         "sign_on.withdraw_page": [{"token": _link(mailbox, "withdraw")}],
         "sign_on.withdraw": [{"token": _link(mailbox, "withdraw")}],
+        "choose.page": [{"token": service.links.preferences(subscriber)}],
+        "choose.act": [{"token": service.links.preferences(subscriber)}],
+        "choose.erase_page": [{"token": service.links.preferences(other)}],
+        "choose.erase": [{"token": service.links.preferences(other)}],
+        "choose.record": [{"token": service.links.record(subscriber)}],
+        "choose.download": [{"token": service.links.record(subscriber)}],
+        "choose.address_page": [{"token": change}],
+        "choose.change_address": [{"token": change}],
         "signup.sign_up": [{"slug": "weekly"}],
         "signup.subscribed": [{"slug": "weekly"}],
         "signup.inbox": [{"slug": "weekly", "token": _token(waiting.path)}],
@@ -103,6 +117,19 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
         ],
         "mailbox.letter": [{"key": re.findall(r'href="/mailbox/([^"]+)"', mailbox)[0]}],
     }
+
+
+def _chooser(service: Service) -> tuple[UUID, str]:
+    """A subscriber who has asked for another address, and the link that confirms it."""
+    with service.database.writing() as session:
+        subscriber = session.scalars(select(Subscriber.id)).one()
+        now, address = datetime.now(UTC), parse("new@example.org")
+        limits = Limits(3, 500, frozenset())
+        address_changes.ask(
+            session, service.hasher, limits, subscriber, address, lang="en", now=now
+        )
+        session.flush()
+        return subscriber, service.links.change(session.scalars(select(AddressChange.id)).one())
 
 
 def _preview(service: Service) -> str:

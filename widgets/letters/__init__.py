@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from widgets import languages
 from widgets.colours import accent
-from widgets.letters import editors, invitations, issues, sign_ups, signings
+from widgets.letters import editors, invitations, issues, preferences, sign_ups, signings
 from widgets.letters.draft import Draft, Mailing
 from widgets.models import Message
 from widgets.relays import relay_headers
@@ -74,6 +74,10 @@ KINDS: dict[str, Callable[[Service, Session, Message], Draft | None]] = {
     "reminder": invitations.reminder,
     "sign": signings.confirmation,
     "signed-already": signings.already,
+    "preferences": preferences.link,
+    "record": preferences.record,
+    "new-address": preferences.new_address,
+    "address-changed": preferences.address_changed,
     "issue": issues.issue,
     "test-issue": issues.test_issue,
     "issue-waits": issues.waits,

@@ -62,6 +62,9 @@ def _values(
         "code": links.code(record.id),
         "confirm": settings.url(f"/confirm/{links.confirm(record.id, record.epoch)}"),
         "unsubscribe": unsubscribe,
+        "preferences": settings.url(
+            f"/preferences/{links.preferences(subscription.subscriber_id)}"
+        ),
     }
 
 

@@ -35,6 +35,7 @@ from widgets.models.statement import (
 from widgets.models.subscriber import (
     AddressChange,
     Consent,
+    FormerSubscription,
     SignUp,
     State,
     Subscriber,
@@ -65,6 +66,7 @@ __all__ = [
     "EditorSession",
     "Fact",
     "Feed",
+    "FormerSubscription",
     "Image",
     "Invitation",
     "Job",

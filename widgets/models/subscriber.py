@@ -64,6 +64,18 @@ class Subscription(Base):
     newsletter: Mapped[Newsletter] = relationship()
 
 
+class FormerSubscription(Base):
+    """The id of a subscription that has become one with another, since two addresses turned out to
+    be one person's: links in mails of then end the other."""
+
+    __tablename__ = "former_subscriptions"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subscription_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+
+
 class SignUp(Base):
     """One press of "Sign up": what was asked, where, and how often its code was tried.
 

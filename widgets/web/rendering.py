@@ -10,7 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from widgets import collation, illustrations, languages, records, statements, text
+from widgets import collation, illustrations, languages, statements, text
 from widgets.models import Image
 from widgets.statements import Shown
 from widgets.web import parameters, security, service, snippets, styles
@@ -28,6 +28,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         blocks=text.blocks,
         clean=text.clean,
+        country_name=_country_name,
         direction=text.direction,
         hyphenated=text.hyphenated,
         lede=text.lede,
@@ -49,7 +50,9 @@ def install(app: Flask) -> None:
         country_names=_country_names,
         foreign=foreign,
         frame_height=frame_height,
-        forget_days=records.FORGET_UNCONFIRMED_AFTER.days,
+        forget_days=settings.unconfirmed_days,
+        evidence_days=settings.evidence_days,
+        mail_days=settings.mail_days,
         network=settings.network_name,
         oembed_url=oembed_url,
         on_trial=settings.smtp_url is None,
@@ -104,7 +107,8 @@ def speak_to_one_reader() -> None:
 
 
 def _is_behind_a_signed_link() -> bool:
-    return request.blueprint in ("signup", "sign_on", "endorse") and not is_framed()
+    behind = ("signup", "sign_on", "endorse", "choose")
+    return request.blueprint in behind and not is_framed()
 
 
 def is_framed() -> bool:
@@ -145,6 +149,11 @@ def _long_date(_: Context, day: date) -> str:
 @pass_context
 def _long_moment(_: Context, moment: datetime) -> str:
     return text.long_moment(moment, languages.spoken())
+
+
+@pass_context
+def _country_name(_: Context, code: str) -> str:
+    return text.country_name(code, languages.spoken())
 
 
 def _country_names() -> tuple[tuple[str, str], ...]:

@@ -161,6 +161,7 @@ def confirm(token: str) -> AnyResponse:
 def unsubscribe_page(token: str) -> AnyResponse:
     subscription = service().links.read_unsubscribe(token)
     with service().database.reading() as session:
+        subscription = newsletters.current(session, subscription)
         newsletter = _of_subscription(session, subscription)
         still = newsletters.can_be_left(session, subscription)
     name = "unsubscribe" if still else "unsubscribed"
@@ -172,6 +173,7 @@ def unsubscribe(token: str) -> AnyResponse:
     """From our page's button, or from a mail program's (RFC 8058: no redirect, no questions)."""
     subscription = service().links.read_unsubscribe(token)
     with service().database.writing() as session:
+        subscription = newsletters.current(session, subscription)
         newsletters.unsubscribe(session, subscription, datetime.now(UTC))
         newsletter = _of_subscription(session, subscription)
     if request.form.get("List-Unsubscribe") == "One-Click":

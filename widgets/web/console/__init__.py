@@ -21,6 +21,7 @@ from widgets.web.console import (
     mail,
     members,
     newsletters,
+    partners,
     pictures,
     publishing,
     statements,
@@ -43,6 +44,7 @@ SCREENS: tuple[Screen, ...] = (
     endorsements.screen,
     letters.screen,
     newsletters.screen,
+    partners.screen,
     subscribers.screen,
     mail.screen,
 )

@@ -130,7 +130,8 @@ def keep_form() -> Kept:
     fields = [(name, value) for name, value in request.form.items(multi=True)]
     return Kept(
         request.path + query,
-        [(name, value) for name, value in fields if name != "csrf_token"],
+        # a password of another tool is not put into any page
+        [(name, value) for name, value in fields if name not in ("csrf_token", "password")],
         [file.filename for file in request.files.values() if file.filename],
     )
 

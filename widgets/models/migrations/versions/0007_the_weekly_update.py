@@ -279,6 +279,23 @@ def _new_tables() -> None:
     op.create_index(
         op.f("ix_partner_entries_subscription_id"), "partner_entries", ["subscription_id"]
     )
+    op.create_table(
+        "former_subscriptions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subscription_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_former_subscriptions_subscription_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_former_subscriptions")),
+    )
+    op.create_index(
+        op.f("ix_former_subscriptions_subscription_id"),
+        "former_subscriptions",
+        ["subscription_id"],
+    )
 
 
 def _wider_tables() -> None:
