@@ -648,3 +648,12 @@ def test_a_partner_that_can_not_be_used_is_told(run: Run) -> None:
     away = add("weekly", "mailman", "http://127.0.0.1:9", "news.lists.example")
     assert away.exit_code == 1
     assert "It was added, but: It can’t be reached" in away.output
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_key_for_signing_mail_that_is_not_there_ends_the_start(run: Run, command: str) -> None:
+    done = run(command, DKIM_SELECTOR="news", DKIM_KEY="/nowhere/key.pem")
+    assert done.exit_code == 1
+    assert done.output.startswith(
+        "Error: The settings can't be used.\nUNDERSIGNED_DKIM_KEY: /nowhere/key.pem can't be read"
+    )

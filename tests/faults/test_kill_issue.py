@@ -88,7 +88,7 @@ def test_an_issue_to_10_000_survives_whatever_dies(
     try:
         at = 0
         while at < READERS - 1500:
-            at += chance.randrange(300, 1300)
+            at += chance.randrange(600, 1800)
             wait_until(lambda at=at: len(relay.taken()) >= at, 60, f"{at} mails")
             time.sleep(chance.random() * 0.2)
             victim = chance.choice(["worker", "worker", "relay", "both"])
