@@ -33,6 +33,7 @@ image:
 pull_quote: "A closed room is a letter returned unread."
 endorsement: "These organisations endorse this statement:"
 withdrawn: 2027-04-01
+urgent: true
 ---
 
 On Monday the reading room was *locked*.
@@ -86,6 +87,7 @@ def test_every_field_is_read(write: Write) -> None:
     assert statement.pull_quote == "A closed room is a letter returned unread."
     assert statement.endorsement == "These organisations endorse this statement:"
     assert statement.withdrawn_on == date(2027, 4, 1)
+    assert statement.urgent is True
     assert statement.body == (
         "On Monday the reading room was *locked*.\n\nWe ask the town to open it again."
     )
@@ -111,7 +113,9 @@ def test_only_a_title_and_a_date_are_needed(write: Write) -> None:
 def test_an_empty_field_is_as_none(write: Write) -> None:
     statement = read(
         write(
-            HEAD + "slug:\nlang: ''\ntopics:\ncountries: []\nimage:\npull_quote: ''\nwithdrawn:\n"
+            HEAD
+            + "slug:\nlang: ''\ntopics:\ncountries: []\nimage:\npull_quote: ''\n"
+            + "withdrawn:\nurgent:\n"
         ),
         TODAY,
     )
@@ -247,6 +251,7 @@ def test_an_alias_of_a_text_is_that_text(write: Write) -> None:
         (HEAD + "endorsement: {a: b}\n", "4: endorsement must be a text"),
         (HEAD + "withdrawn: 2027-04-02\n", "4: withdrawn 2027-04-02 lies in the future"),
         (HEAD + "withdrawn: yes\n", "4: withdrawn “yes” must be a day like 2027-03-01"),
+        (HEAD + "urgent: perhaps\n", "4: urgent must be true or false"),
         (HEAD + "date: 2027-03-02\n", "4: date stands here twice"),
         (HEAD + "image:\n  file: a.jpg\n  file: b.jpg\n", "6: file stands here twice"),
         (HEAD + "image: gate.jpg\n", "4: here should be lines like “title: …”"),

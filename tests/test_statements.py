@@ -305,6 +305,17 @@ def test_two_statements_can_exchange_their_pictures(service: Service, write: Wri
     assert pictures(service) == {one, two}
 
 
+def test_a_file_makes_a_statement_urgent_and_one_that_does_not_say_it_changes_nothing(
+    service: Service, write: Write
+) -> None:
+    said = []
+    for front in ("", "urgent: true\n", "", "urgent: false\n"):
+        bring_in(service, write(front=front))
+        with service.database.reading() as session:
+            said.append(session.scalars(select(Statement.is_urgent)).one())
+    assert said == [False, True, True, False]
+
+
 # Withdrawing
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from widgets import audit, editions, rhythms
@@ -121,10 +121,9 @@ def prepare(session: Session, newsletter: Newsletter, rhythm: str, now: datetime
         )
         session.add(found)
     is_late = found.due_at is not None and found.due_at <= now
-    if newsletter.rhythm in (Rhythm.NEVER, Rhythm.EACH) and rhythm == rhythms.usual(newsletter):
-        found.due_at = None
-    elif not is_late:
-        found.due_at = rhythms.next_due(newsletter, rhythm, now)
+    due_at = rhythms.due(newsletter, rhythm, now)
+    if due_at is None or not is_late:
+        found.due_at = due_at
     session.flush()
     return found
 
@@ -171,21 +170,12 @@ def proposed(session: Session, digest: Digest, now: datetime) -> list[int]:
 
 def new_for(session: Session, newsletter: Newsletter, rhythm: str, now: datetime) -> list[int]:
     """The same, whether there is a draft or not."""
-    earlier = (
-        select(DigestStatement.statement_id)
-        .join(Digest, Digest.id == DigestStatement.digest_id)
-        .where(
-            Digest.newsletter_id == newsletter.id,
-            Digest.rhythm == rhythm,
-            Digest.state.not_in(NOT_BEGUN),
-        )
-    )
     query = (
         select(Statement.id)
         .where(
             Statement.standing == Standing.PUBLISHED,
             Statement.published_at >= now - FRESH_FOR[Rhythm(rhythm)],
-            Statement.id.not_in(earlier),
+            Statement.id.not_in(_in_earlier_ones(newsletter, rhythm)),
         )
         .order_by(Statement.published_at.desc(), Statement.id.desc())
     )
@@ -194,6 +184,41 @@ def new_for(session: Session, newsletter: Newsletter, rhythm: str, now: datetime
     if newsletter.only_urgent:
         query = query.where(Statement.is_urgent)
     return list(session.scalars(query))
+
+
+def is_news(
+    session: Session,
+    newsletter: Newsletter,
+    rhythm: str,
+    statement: Statement,
+    now: datetime,
+    *,
+    is_urgent: bool,
+) -> bool:
+    """Whether a statement would be new for this rhythm if it were published now, as urgent or
+    not."""
+    if newsletter.only_urgent and not is_urgent:
+        return False
+    at = statement.published_at or now  # what was withdrawn keeps the moment that it has
+    oldest = max(now - FRESH_FOR[Rhythm(rhythm)], newsletter.digests_since or at)
+    if at < oldest:
+        return False
+    earlier = _in_earlier_ones(newsletter, rhythm)
+    return not session.scalar(
+        select(exists(earlier.where(DigestStatement.statement_id == statement.id)))
+    )
+
+
+def _in_earlier_ones(newsletter: Newsletter, rhythm: str) -> Select[int]:
+    return (
+        select(DigestStatement.statement_id)
+        .join(Digest, Digest.id == DigestStatement.digest_id)
+        .where(
+            Digest.newsletter_id == newsletter.id,
+            Digest.rhythm == rhythm,
+            Digest.state.not_in(NOT_BEGUN),
+        )
+    )
 
 
 def left_out(session: Session, digest: Digest) -> set[int]:
@@ -242,7 +267,7 @@ def texts(session: Session, digest: Digest) -> dict[str, DigestText]:
 def fingerprint(session: Session, digest: Digest, now: datetime) -> str:
     """Tells whether anything that editors decide about an issue has changed since it was shown."""
     words = [(one.lang, one.subject, one.introduction) for one in texts(session, digest).values()]
-    whole = (digest.state, contents(session, digest, now), words)
+    whole = (str(digest.state), contents(session, digest, now), words)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
 
@@ -326,8 +351,7 @@ def approve(session: Session, digest_id: uuid.UUID, seen: str, actor: Actor, now
     """Has an issue go out when it is due (at once, where that is over) with what is in it now.
     seen: its fingerprint when the editor looked. Raises NoSuchDigest, Overtaken and CannotBe."""
     digest = _not_begun(session, digest_id)
-    if seen != fingerprint(session, digest, now):
-        raise Overtaken
+    _check_seen(session, digest, seen, now)
     _fix_contents(session, digest, now)
     digest.state, digest.approved_by, digest.approved_at = DigestState.APPROVED, actor.name, now
     digest.changed_at = now
@@ -345,11 +369,14 @@ def reopen(session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime) 
     return True
 
 
-def begin(session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime) -> Digest:
+def begin(
+    session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime, seen: str | None = None
+) -> Digest:
     """Begins to send an issue now: gives it its number, fixes what is in it and what it says in
-    each language. Raises NoSuchDigest, and CannotBe where there is nothing in it, or nobody to
-    read it."""
+    each language. seen: its fingerprint when an editor looked. Raises NoSuchDigest, Overtaken, and
+    CannotBe where there is nothing in it, or nobody to read it."""
     digest = _not_begun(session, digest_id)
+    _check_seen(session, digest, seen, now)
     newsletter = digest.newsletter
     _fix_contents(session, digest, now)
     digest.total = rhythms.readers(session, newsletter, digest.rhythm, now)
@@ -489,6 +516,11 @@ def _not_begun(session: Session, digest_id: uuid.UUID) -> Digest:
     if digest.state not in NOT_BEGUN:
         raise CannotBe("It is being sent already, or was: it can’t be changed any more.")
     return digest
+
+
+def _check_seen(session: Session, digest: Digest, seen: str | None, now: datetime) -> None:
+    if seen is not None and seen != fingerprint(session, digest, now):
+        raise Overtaken
 
 
 def _fix_contents(session: Session, digest: Digest, now: datetime) -> None:

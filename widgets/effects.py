@@ -13,8 +13,17 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from widgets import statements, text
-from widgets.models import Member, Newsletter, NewsletterText, Sighting, Standing, Statement
+from widgets import digests, rhythms, statements, text
+from widgets.models import (
+    DigestState,
+    Member,
+    Newsletter,
+    NewsletterText,
+    Rhythm,
+    Sighting,
+    Standing,
+    Statement,
+)
 from widgets.statements import Subject, first, nearest_to, subjects
 
 LOOKED_BACK = timedelta(days=30)  # over which a widget was seen on a site
@@ -51,15 +60,39 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Issue:
+    """An issue that a statement will be in. due: None where an editor sends it by hand; approved:
+    whether one must approve it first."""
+
+    rhythm: str
+    due: datetime | None
+    zone: str
+    to_approve: bool
+    readers: int
+
+
+@dataclass(frozen=True)
+class Mailing:
+    """What a newsletter does with a statement. at_once: to how many it is sent within moments.
+    only_urgent: it brings what is urgent and nothing else; then this is what it does with it as
+    urgent."""
+
+    name: str
+    only_urgent: bool
+    at_once: int
+    issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True)
 class Effects:
     """place: which in the list of statements it has or will have, from 1. newest: the headline and
     language of the one that frames with the latest statement show afterwards; None: no statement.
-    newsletters: whose next issue it will be in."""
+    newsletters: what each does with it."""
 
     step: Step
     places: tuple[Place, ...]
     seen: tuple[Seen, ...]
-    newsletters: tuple[str, ...]
+    newsletters: tuple[Mailing, ...]
     place: int
     newest: tuple[str, str] | None
 
@@ -106,7 +139,7 @@ def of(session: Session, statement: Statement, step: Step, lang: str, now: datet
         step,
         places,
         tuple(_seen(session, _widgets(statement, places), now)),
-        tuple(_newsletters(session, lang)) if step == Step.PUBLISH else (),
+        tuple(_mailings(session, statement, lang, now)) if step == Step.PUBLISH else (),
         next(place for place, one in enumerate(whole, 1) if one.id == statement.id),
         _headlines(session, [newest.id])[newest.id] if newest else None,
     )
@@ -236,7 +269,43 @@ def _seen(session: Session, widgets: set[str], now: datetime) -> Iterator[Seen]:
     yield from sorted(found, key=lambda one: (not one.member, text.fold(one.member), one.widget))
 
 
-def _newsletters(session: Session, lang: str) -> Iterator[str]:
+def _mailings(
+    session: Session, statement: Statement, lang: str, now: datetime
+) -> Iterator[Mailing]:
+    called = _newsletters(session, lang)
+    for newsletter in session.scalars(select(Newsletter).order_by(Newsletter.id)):
+        brings = [
+            rhythm
+            for rhythm in rhythms.wanted(session, newsletter) or [rhythms.usual(newsletter)]
+            if digests.is_news(session, newsletter, rhythm, statement, now, is_urgent=True)
+        ]
+        at_once = 0
+        if Rhythm.EACH in brings:
+            at_once = rhythms.readers(session, newsletter, Rhythm.EACH, now)
+        issues = tuple(
+            _issue(session, newsletter, rhythm, now) for rhythm in brings if rhythm != Rhythm.EACH
+        )
+        if brings:
+            name = called[newsletter.id]
+            yield Mailing(name, newsletter.only_urgent, at_once, issues)
+
+
+def _issue(session: Session, newsletter: Newsletter, rhythm: str, now: datetime) -> Issue:
+    """The next that is not approved: in one that is, nothing new comes any more."""
+    upcoming = digests.upcoming(session, newsletter, rhythm)
+    due = upcoming.due_at if upcoming else rhythms.due(newsletter, rhythm, now)
+    if upcoming and upcoming.state == DigestState.APPROVED:
+        due = rhythms.due(newsletter, rhythm, max(due or now, now))
+    return Issue(
+        rhythm=rhythm,
+        due=due,
+        zone=newsletter.zone,
+        to_approve=not newsletter.by_itself,
+        readers=rhythms.readers(session, newsletter, rhythm, now),
+    )
+
+
+def _newsletters(session: Session, lang: str) -> dict[int, str]:
     """Their names, in the network's language where they have one in it, else in their own."""
     rows = session.execute(
         select(Newsletter.id, Newsletter.lang, NewsletterText.lang, NewsletterText.name)
@@ -245,7 +314,7 @@ def _newsletters(session: Session, lang: str) -> Iterator[str]:
     ).all()
     own = {id_: name for id_, its_own, tag, name in rows if tag == its_own}
     ours = {id_: name for id_, _, tag, name in rows if tag == lang}
-    yield from (own | ours).values()
+    return own | ours
 
 
 def _headlines(session: Session, ids: Sequence[int]) -> dict[int, tuple[str, str]]:

@@ -92,9 +92,12 @@ class About:
     address: str
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many messages there are in each state."""
-    rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
+def counts(session: Session, digest_id: uuid.UUID | None = None) -> dict[str, int]:
+    """How many messages there are in each state; digest_id: of one issue."""
+    query = select(Message.state, func.count()).group_by(Message.state)
+    if digest_id:
+        query = query.where(Message.digest_id == digest_id)
+    rows = session.execute(query)
     found = {row[0]: row[1] for row in rows}
     return {state: found.get(state, 0) for state in STATES}
 
@@ -132,9 +135,15 @@ def health(session: Session, now: datetime) -> Health:
 
 
 def messages(
-    session: Session, state: str = "", kind: str = "", error: str = "", number: int = 1
+    session: Session,
+    state: str = "",
+    kind: str = "",
+    error: str = "",
+    number: int = 1,
+    digest_id: uuid.UUID | None = None,
 ) -> Page[Message]:
-    """A page of the outbox: what waits by its turn, everything else the newest first."""
+    """A page of the outbox: what waits by its turn, everything else the newest first. digest_id:
+    of one issue."""
     query = select(Message).options(*_WITH_WHAT_IT_IS_ABOUT)
     if state:
         query = query.where(Message.state == state)
@@ -142,18 +151,22 @@ def messages(
         query = query.where(Message.kind == kind)
     if error:
         query = query.where(Message.error == error)
+    if digest_id:
+        query = query.where(Message.digest_id == digest_id)
     order = Message.not_before if state == MessageState.WAITING else Message.created_at.desc()
     return paged(session, query.order_by(order, Message.id), number)
 
 
-def refusals(session: Session, most: int = 20) -> list[tuple[str, int]]:
-    """For what reasons messages were refused, and how many for each, the most first."""
+def refusals(
+    session: Session, digest_id: uuid.UUID | None = None, most: int = 20
+) -> list[tuple[str, int]]:
+    """For what reasons messages were refused, and how many for each, the most first. digest_id: of
+    one issue."""
+    query = select(Message.error, func.count()).where(Message.state == MessageState.REFUSED)
+    if digest_id:
+        query = query.where(Message.digest_id == digest_id)
     rows = session.execute(
-        select(Message.error, func.count())
-        .where(Message.state == MessageState.REFUSED)
-        .group_by(Message.error)
-        .order_by(func.count().desc(), Message.error)
-        .limit(most)
+        query.group_by(Message.error).order_by(func.count().desc(), Message.error).limit(most)
     )
     return [(error or "", many) for error, many in rows]
 

@@ -24,6 +24,15 @@ def zones() -> tuple[str, ...]:
     return ("UTC", *sorted(places))
 
 
+def by_clocks(at: datetime, zone: str) -> str:
+    """A moment as the clocks of a place show it.
+
+    >>> by_clocks(datetime(2026, 11, 26, 8, tzinfo=UTC), "Europe/Oslo")
+    'Thursday 26 November 2026, 09:00 Europe/Oslo'
+    """
+    return f"{at.astimezone(ZoneInfo(zone)):%A %-d %B %Y, %H:%M} {zone.replace('_', ' ')}"
+
+
 def read(day: str, clock: str, zone: str) -> datetime:
     """The moment in UTC at which the clocks of a place show this: day as 2027-03-01, clock as
     18:30. Of an hour that comes twice, the first is meant. Raises BadMoment.

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
+from widgets import digests, rhythms
 from widgets.models import (
+    Digest,
+    DigestState,
     Invitation,
     Member,
     Message,
     MessageState,
+    Newsletter,
     Signing,
     SigningState,
     Standing,
@@ -19,6 +23,7 @@ from widgets.models import (
 )
 
 LATE = timedelta(hours=1)  # mail that is due for longer waits for something
+SOON_DUE = timedelta(days=2)  # an issue that is due by then is to be approved
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,22 @@ class Gathering:
 
 
 @dataclass(frozen=True)
+class Issue:
+    """An issue of a newsletter that an editor should know of: it waits for approval, is being sent
+    or was stopped. done, total: how many have got it, of how many."""
+
+    digest: Digest
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Overview:
     drafts: Sequence[Statement]  # the one changed last first
     gathering: list[Gathering]
     scheduled: Sequence[Statement]  # the next to be published first
     to_moderate: Sequence[Row[int, str, str, int]]  # id, headline, language, how many people
+    issues: list[Issue]
     refused: int  # mails that can't be delivered
     late: int  # mails that are due and don't go out
     members: int
@@ -71,10 +87,39 @@ def of(session: Session, now: datetime) -> Overview:
         gathering=[_gathering(session, one) for one in gathering],
         scheduled=scheduled,
         to_moderate=to_moderate,
+        issues=_issues(session, now),
         refused=session.scalar(refused) or 0,
         late=session.scalar(late) or 0,
         members=session.scalar(members) or 0,
     )
+
+
+def _issues(session: Session, now: datetime) -> list[Issue]:
+    query = select(Digest).options(joinedload(Digest.newsletter))
+    under_way = session.scalars(
+        query.where(Digest.state.in_((DigestState.SENDING, DigestState.STOPPED))).order_by(
+            Digest.started_at
+        )
+    )
+    found = []
+    for digest in under_way:
+        how = digests.progress(session, digest, now)
+        found.append(Issue(digest, how.done, how.total))
+    to_approve = session.scalars(
+        query.join(Newsletter, Newsletter.id == Digest.newsletter_id)
+        .where(
+            Digest.state == DigestState.DRAFT,
+            Digest.due_at <= now + SOON_DUE,
+            Newsletter.by_itself.is_(False),
+        )
+        .order_by(Digest.due_at)
+    )
+    found += [
+        Issue(digest, 0, rhythms.readers(session, digest.newsletter, digest.rhythm, now))
+        for digest in to_approve
+        if digests.contents(session, digest, now)
+    ]
+    return found
 
 
 def _gathering(session: Session, statement: Statement) -> Gathering:

@@ -78,6 +78,7 @@ def state(statement: Statement) -> str:
         statement.published_on.isoformat(),
         statement.countries,
         statement.image_id,
+        statement.is_urgent,
         str(statement.corrected_on),
         *([getattr(words, name) for name in fields] for words in texts(statement)),
     ]
@@ -122,14 +123,22 @@ def doubts(statement: Statement, today: date) -> list[str]:
 
 
 def publish(
-    session: Session, number: int, actor: Actor, now: datetime, seen: str | None = None
+    session: Session,
+    number: int,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
+    *,
+    urgent: bool | None = None,
 ) -> bool:
     """Makes it public, or public again; whether it wasn't already. seen: its `state` when the
-    editor looked at it. Raises NoSuchStatement, Overtaken and Unready."""
+    editor looked at it; urgent: whether newsletters of alerts bring it, None: as it stands. Raises
+    NoSuchStatement, Overtaken and Unready."""
     statement = _locked(session, number)
     if statement.standing == Standing.PUBLISHED:
         return False
     _check_seen(statement, seen)
+    _set_urgent(session, statement, urgent, actor, now)
     if reasons := missing(statement):
         raise Unready(reasons)
     is_again = statement.standing == Standing.WITHDRAWN
@@ -162,9 +171,11 @@ def schedule(
     *,
     day: date | None = None,
     seen: str | None = None,
+    urgent: bool | None = None,
 ) -> None:
     """Has it published by itself at a moment. day: which it carries for readers from now on; None:
-    the one it has. Raises NoSuchStatement, Overtaken, Unready and CannotBe."""
+    the one it has; urgent: as of `publish`. Raises NoSuchStatement, Overtaken, Unready and
+    CannotBe."""
     statement = _locked(session, number)
     _must_stand(statement, _BEFORE, "It is public already or was: nothing is left to wait for.")
     _check_seen(statement, seen)
@@ -174,6 +185,7 @@ def schedule(
         raise CannotBe("That is more than two years ahead. Choose an earlier day.")
     if reasons := missing(statement):
         raise Unready(reasons)
+    _set_urgent(session, statement, urgent, actor, now)
     statement.publish_at = at
     if day is not None:
         statement.published_on = day
@@ -376,6 +388,16 @@ def _with_translations(number: int) -> Select[Statement]:
 def _must_stand(statement: Statement, standings: tuple[Standing, ...], otherwise: str) -> None:
     if statement.standing not in standings:
         raise CannotBe(otherwise)
+
+
+def _set_urgent(
+    session: Session, statement: Statement, urgent: bool | None, actor: Actor, now: datetime
+) -> None:
+    if urgent is None or urgent == statement.is_urgent:
+        return
+    statement.is_urgent = urgent
+    action = "marked as urgent" if urgent else "marked as not urgent"
+    _note(session, statement, actor, action, now)
 
 
 def _check_seen(statement: Statement, seen: str | None) -> None:

@@ -4,12 +4,12 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from widgets import audit
 from widgets.audit import Actor, Subject
-from widgets.models import Digest, Newsletter, Rhythm, State, Subscription
+from widgets.models import Digest, DigestState, Newsletter, Rhythm, State, Subscription
 from widgets.moments import zones
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -38,6 +38,14 @@ def next_due(newsletter: Newsletter, rhythm: str, after: datetime) -> datetime:
         day += timedelta(days=1)
 
 
+def due(newsletter: Newsletter, rhythm: str, after: datetime) -> datetime | None:
+    """The same; None where issues of this rhythm have no moment of their own: they are sent by
+    hand, or as soon as something is published."""
+    if newsletter.rhythm == Rhythm.NEVER or rhythm == Rhythm.EACH:
+        return None
+    return next_due(newsletter, rhythm, after)
+
+
 def _at(newsletter: Newsletter, day: date, there: ZoneInfo) -> datetime:
     shown = datetime.combine(day, time.fromisoformat(newsletter.clock), there)
     return shown.astimezone(UTC)
@@ -57,7 +65,8 @@ def schedule(
     only_urgent: bool,
 ) -> bool:
     """Sets how often a newsletter comes, and when; whether that changed anything. What was
-    published before it began to come is in no issue. Raises BadSchedule."""
+    published before it began to come is in no issue, and issues that wait keep to the new times.
+    Raises BadSchedule."""
     problems = {}
     if rhythm not in set(Rhythm):
         problems["rhythm"] = "Choose how often it comes."
@@ -88,14 +97,22 @@ def schedule(
         newsletter.digests_since = now
     for name, value in wanted.items():
         setattr(newsletter, name, value)
-    session.execute(
-        update(Digest)
-        .where(Digest.newsletter_id == newsletter.id, Digest.number.is_(None))
-        .values(due_at=None)  # found anew by digests.prepare
-    )
+    _move_upcoming(session, newsletter, now)
     subject = Subject("newsletter", newsletter.slug, newsletter.slug)
     audit.record(session, actor, "scheduled", subject, now, **changed)
     return True
+
+
+def _move_upcoming(session: Session, newsletter: Newsletter, now: datetime) -> None:
+    waiting = (DigestState.DRAFT, DigestState.APPROVED)
+    upcoming = select(Digest).where(
+        Digest.newsletter_id == newsletter.id, Digest.state.in_(waiting)
+    )
+    for digest in session.scalars(upcoming.with_for_update(of=Digest)):
+        digest.due_at = due(newsletter, digest.rhythm, now)
+        # What was approved for a later moment must not go out at once because there is none now.
+        if newsletter.rhythm == Rhythm.NEVER:
+            digest.state, digest.approved_by, digest.approved_at = DigestState.DRAFT, None, None
 
 
 def usual(newsletter: Newsletter) -> str:

@@ -19,10 +19,10 @@ from widgets.wording import LARGEST, Unfit
 
 FIELDS = frozenset({
     "title", "slug", "lang", "date", "topics", "countries", "image", "pull_quote", "endorsement",
-    "withdrawn",
+    "withdrawn", "urgent",
 })  # fmt: skip
 IMAGE_FIELDS = frozenset({"file", "credit", "alt"})
-OF_THE_STATEMENT = ("date", "countries")  # not its translations' to change
+OF_THE_STATEMENT = ("date", "countries", "urgent")  # not its translations' to change
 TRANSLATION_NAME = re.compile(r"(?P<slug>.+)\.(?P<lang>[^.]+)")  # of the file, without .md
 Value = TypeVar("Value")
 
@@ -45,7 +45,8 @@ class Picture:
 
 @dataclass
 class StatementFile:
-    """What a file says, checked and cleaned. names is None where there is no table of them."""
+    """What a file says, checked and cleaned. names is None where there is no table of them, and
+    urgent where the file does not say it."""
 
     path: Path
     slug: str
@@ -58,6 +59,7 @@ class StatementFile:
     pull_quote: str | None = None
     endorsement: str | None = None
     withdrawn_on: date | None = None
+    urgent: bool | None = None
     picture: Picture | None = None
     names: list[signatories.Name] | None = None
     warnings: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ def read(path: Path, today: date) -> StatementFile:
         pull_quote=front.one("pull_quote"),
         endorsement=front.one("endorsement"),
         withdrawn_on=front.day("withdrawn", latest=today),
+        urgent=front.yes_or_no("urgent"),
         picture=front.picture(),
         warnings=front.warnings + warnings,
     )
@@ -287,6 +290,14 @@ class _FrontMatter:
         if latest is not None and day > latest:
             raise self.fail(name, f"{name} {day} lies in the future")
         return day
+
+    def yes_or_no(self, name: str) -> bool | None:
+        value = self.one(name)
+        if value is None:
+            return None
+        if value.lower() not in ("true", "yes", "false", "no"):
+            raise self.fail(name, f"{name} must be true or false")
+        return value.lower() in ("true", "yes")
 
     def countries(self) -> list[str]:
         try:

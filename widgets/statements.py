@@ -425,6 +425,7 @@ def _save(
         "endorsement": file.endorsement,
         "standing": Standing.WITHDRAWN if file.withdrawn_on else Standing.PUBLISHED,
         "publish_at": None,
+        "is_urgent": bool(statement.is_urgent) if file.urgent is None else file.urgent,
         "published_at": statement.published_at or _when(file.published_on, now),
         "withdrawn_on": file.withdrawn_on,
         "withdrawal": statement.withdrawal if file.withdrawn_on else None,

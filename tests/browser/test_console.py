@@ -7,22 +7,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
+from sqlalchemy import select
 
 from tests.actors import Page
-from tests.browser.conftest import Network, display, missing, resize
+from tests.browser.conftest import LONG_WORD, Network, display, missing, resize
 from tests.browser.test_accessibility import AXE, FIND
 from tests.crawl import crawl
+from tests.samples import published, scheduled, subscribed
 from tests.web.console.conftest import EditorAtWork
-from widgets import editors
+from widgets import digests, editors
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
-from widgets.models import Role
+from widgets.models import Newsletter, Rhythm, Role
+from widgets.service import Service
 
 
 @pytest.fixture(scope="module")
 def pages(network: Network) -> dict[str, Page]:
     """Every screen, of a network in which there is something to see."""
     app = network.desk.app
+    a_newsletter_with_issues(network.desk.service)
     with network.desk.service.database.writing() as session:
         editors.add(
             session,
@@ -36,6 +40,22 @@ def pages(network: Network) -> dict[str, Page]:
     signing_in = {"signing in": editor.open("/admin/sign-in")}
     editor.sign_in()
     return signing_in | crawl(app, editor)
+
+
+def a_newsletter_with_issues(service: Service) -> None:
+    """Readers in two languages; a monthly issue that was stopped, a weekly one to come."""
+    now = datetime.now(UTC)
+    scheduled(service)
+    german = f"Das {LONG_WORD} bleibt"
+    published(service, "lighthouse", at=now, title=german, translations={"ar": "المنارة تبقى"})
+    subscribed(service, "issues@example.org", lang="ar")
+    subscribed(service, "monthly@example.org", lang="de", rhythm="monthly")
+    with service.database.writing() as session:
+        weekly = session.scalars(select(Newsletter)).one()
+        monthly = digests.prepare(session, weekly, Rhythm.MONTHLY, now)
+        digests.begin(session, monthly.id, COMMAND_LINE, now)
+        digests.stop(session, monthly.id, COMMAND_LINE, now, f"The {LONG_WORD} is down.")
+        digests.prepare(session, weekly, Rhythm.WEEKLY, now)
 
 
 @pytest.fixture(scope="module")

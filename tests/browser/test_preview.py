@@ -1,6 +1,7 @@
 """An editor looks at what isn't saved yet, in a browser without JavaScript."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Page as Tab
 from sqlalchemy import select
 
 from tests.browser.conftest import Network
+from tests.samples import published, scheduled
 from tests.web.console.conftest import EditorAtWork
 from widgets import editors
 from widgets.addresses import parse
@@ -30,7 +32,8 @@ def number(network: Network) -> int:
 def desk(browser: Browser, network: Network, number: int) -> Iterator[Tab]:
     """The text of a statement, before an editor who has signed in."""
     service = network.desk.service
-    with service.database.writing() as session:
+    # of one network for all tests here, she may be an editor already
+    with suppress(editors.BadEditor), service.database.writing() as session:
         address = parse("anna@example.org")
         editors.add(session, address, "Anna", Role.EDITOR, COMMAND_LINE, datetime.now(UTC))
     context = browser.new_context(
@@ -75,3 +78,24 @@ def test_what_is_typed_is_shown_in_the_real_widget_and_stays_in_the_form(
     assert desk.input_value("#title") == "Not saved yet"
     assert desk.input_value("#body").strip() == HOSTILE
     assert "Not saved yet" not in network.desk.reader.open("/statements/reading-room").html
+
+
+def test_the_next_issue_is_shown_as_the_mail_that_it_will_be(desk: Tab, network: Network) -> None:
+    scheduled(network.desk.service)
+    published(network.desk.service, "lock-gate", at=datetime.now(UTC), title="Open the lock gate")
+    here = urlsplit(desk.url)
+    desk.goto(f"http://{here.netloc}/admin/newsletters/weekly/issues/weekly/preview?lang=ar")
+
+    for name, width, colour in (
+        ("On a wide screen", 642, "rgb(255, 255, 255)"),
+        ("On a phone", 322, "rgb(255, 255, 255)"),
+        ("On a phone, dark", 322, "rgb(23, 25, 29)"),
+    ):
+        frame = desk.locator(f"iframe[title='{name}']")
+        mail = desk.frame_locator(f"iframe[title='{name}']")
+        expect(mail.locator("html")).to_have_attribute("dir", "rtl")
+        expect(mail.get_by_text("Open the lock gate").first).to_be_visible()
+        expect(mail.locator("body")).to_have_css("background-color", colour)
+        box = frame.bounding_box()
+        assert box is not None
+        assert box["width"] == width

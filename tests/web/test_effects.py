@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.samples import follow
-from widgets import effects, publication
+from tests.samples import follow, published, scheduled, subscribed
+from widgets import digests, effects, publication
 from widgets.audit import COMMAND_LINE
 from widgets.effects import Effects, Step
-from widgets.models import Member, Sighting, Standing, Statement, Translation
+from widgets.models import Member, Newsletter, Sighting, Standing, Statement, Translation
 from widgets.service import Service
 
 NOW = datetime(2026, 5, 2, 9, tzinfo=UTC)
@@ -167,7 +167,10 @@ def test_the_first_statement_changes_all_that_shows_the_newest(network: Network)
     assert told.place == 1
     assert told.newest == ("About statement-0", "en")
     assert told.changes_latest()
-    assert told.newsletters == ("the weekly update",)
+    by_hand = effects.Issue("weekly", None, "UTC", to_approve=True, readers=0)
+    assert told.newsletters == (
+        effects.Mailing("the weekly update", only_urgent=False, at_once=0, issues=(by_hand,)),
+    )
 
 
 def test_an_older_statement_takes_its_place_below_the_newer(network: Network) -> None:
@@ -284,3 +287,49 @@ def benchmark_seconds() -> Callable[[], float]:
 
     begun = time.process_time()
     return lambda: time.process_time() - begun
+
+
+def test_the_dry_run_tells_which_issue_it_will_be_in(network: Network) -> None:
+    """What is told is what the newsletter then brings."""
+    scheduled(network.service)
+    subscribed(network.service, "a@example.org", "b@example.org")
+    subscribed(network.service, "c@example.org", rhythm="each")
+    number = network.write(SLUGS[0], NOW.date(), standing=Standing.DRAFT)
+    (mailing,) = network.effects(number, Step.PUBLISH).newsletters
+    due = datetime(2026, 5, 7, 7, tzinfo=UTC)  # Thursday, nine in Oslo
+
+    assert (mailing.at_once, mailing.only_urgent) == (1, False)
+    assert mailing.issues == (effects.Issue("weekly", due, "Europe/Oslo", True, 2),)
+    network.take(number, Step.PUBLISH)
+    with network.service.database.reading() as session:
+        weekly = session.scalars(select(Newsletter)).one()
+        new = [digests.new_for(session, weekly, one, network.now) for one in ("each", "weekly")]
+    assert new == [[number], [number]]
+
+
+def test_what_comes_after_an_issue_was_approved_is_in_the_one_after_it(network: Network) -> None:
+    scheduled(network.service)
+    subscribed(network.service, "a@example.org")
+    published(network.service, at=NOW - timedelta(hours=1))
+    number = network.write(SLUGS[0], NOW.date(), standing=Standing.DRAFT)
+    with network.service.database.writing() as session:
+        weekly = session.scalars(select(Newsletter)).one()
+        digest = digests.prepare(session, weekly, "weekly", NOW)
+        seen = digests.fingerprint(session, digest, NOW)
+        digests.approve(session, digest.id, seen, COMMAND_LINE, NOW)
+    (mailing,) = network.effects(number, Step.PUBLISH).newsletters
+
+    assert [one.due for one in mailing.issues] == [datetime(2026, 5, 14, 7, tzinfo=UTC)]
+
+
+def test_what_went_out_before_is_in_no_issue_when_it_is_published_again(network: Network) -> None:
+    scheduled(network.service)
+    subscribed(network.service, "a@example.org")
+    number = published(network.service, at=NOW - timedelta(hours=1))
+    with network.service.database.writing() as session:
+        weekly = session.scalars(select(Newsletter)).one()
+        digest = digests.prepare(session, weekly, "weekly", NOW)
+        digests.begin(session, digest.id, COMMAND_LINE, NOW)
+        session.get_one(Statement, number).standing = Standing.WITHDRAWN
+
+    assert network.effects(number, Step.PUBLISH).newsletters == ()

@@ -5,7 +5,7 @@ What each kind of mail says is in a room of its own; here they get their head an
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email import message_from_string
 from email.header import Header
 from email.headerregistry import Address as Mailbox
@@ -107,15 +107,7 @@ def _written(service: Service, row: Message, draft: Draft) -> EmailMessage:
     """The mail in the language that is spoken."""
     settings = service.settings
     lang = languages.spoken()
-    letter = _write(
-        row.kind,
-        lang=lang,
-        dir=direction(lang),
-        network=settings.network_name,
-        base_url=settings.base_url,
-        accent=accent(settings.accent),
-        **draft.values(),
-    )
+    letter = rendered(service, row.kind, draft.values())
     mail = EmailMessage(policy=POLICY)
     name, sender = parseaddr(settings.mail_from)
     mail["From"] = _mailbox(name or settings.network_name, sender)
@@ -138,6 +130,22 @@ def _written(service: Service, row: Message, draft: Draft) -> EmailMessage:
     mail["Content-Language"] = lang  # last: setting the content takes such headers out
     _check(mail, draft.to)
     return mail
+
+
+def rendered(service: Service, kind: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """The "subject", the plain "text" and the "html" of a mail of this kind, in the language that
+    is spoken."""
+    settings = service.settings
+    lang = languages.spoken()
+    return _write(
+        kind,
+        lang=lang,
+        dir=direction(lang),
+        network=settings.network_name,
+        base_url=settings.base_url,
+        accent=accent(settings.accent),
+        **values,
+    )
 
 
 def _say_to_whom_it_goes(mail: EmailMessage, mailing: Mailing, contact: str) -> None:

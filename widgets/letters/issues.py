@@ -133,6 +133,15 @@ def test_issue(service: Service, session: Session, row: Message) -> Draft | None
     )
 
 
+def preview(
+    service: Service, session: Session, digest: Digest, lang: str, now: datetime
+) -> Edition | None:
+    """An issue that has not begun to be sent, for a subscriber without wishes who reads this
+    language; None where nothing is in it."""
+    ids = digests.contents(session, digest, now)
+    return editions.make(session, digest, ids, lang, now) if ids else None
+
+
 def waits(service: Service, session: Session, row: Message) -> Draft | None:
     """Tells an editor that an issue is due and waits to be approved."""
     editor, digest = row.editor, row.digest

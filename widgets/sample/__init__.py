@@ -6,12 +6,13 @@ The organisations, people and events in it do not exist.
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from widgets import addresses, editors, members, statements
+from widgets import addresses, digests, editors, members, newsletter_texts, rhythms, statements
 from widgets.audit import Actor
 from widgets.members import Entry, Person
-from widgets.models import Role
+from widgets.models import Rhythm, Role, Statement
 from widgets.service import Service
 from widgets.settings import Settings
 
@@ -21,6 +22,18 @@ SHOWN = "sample-lantern-press"  # the statement that the member's site embeds
 MEMBER = "harbour-writers"
 EDITOR = "editor@sample.example"  # whose mail lands in the trial's mailbox
 SAMPLE = Actor("the sample")
+INTRODUCTIONS = {
+    "en": {
+        "subject": "",
+        "introduction": "This week our members spoke up for a press, a library and a radio. "
+        "Please *read* them, and pass them on.",
+    },
+    "fr": {
+        "subject": "",
+        "introduction": "Cette semaine, nos membres ont pris la parole pour une imprimerie, une "
+        "bibliothèque et une radio. *Lisez*-les, et faites-les lire.",
+    },
+}
 MEMBERS = [
     Entry(
         name="the Harbour Writers' Circle (sample)",
@@ -56,6 +69,7 @@ def load(service: Service, now: datetime) -> bool:
         with service.database.writing() as session:
             for number, entry in enumerate(MEMBERS):
                 members.add(session, entry, "" if number else MEMBER, SAMPLE, now)
+            _prepare_an_issue(session, now)
             if service.settings.smtp_url is None:
                 _let_somebody_in(session, now)
     with service.database.reading() as session:
@@ -77,6 +91,30 @@ def has_editor(service: Service) -> bool:
 def _let_somebody_in(session: Session, now: datetime) -> None:
     address = addresses.parse(EDITOR)
     editors.add(session, address, "Sample Editor", Role.ADMINISTRATOR, SAMPLE, now)
+
+
+def _prepare_an_issue(session: Session, now: datetime) -> None:
+    """A weekly newsletter, with statements that are news and words above them. An editor has to
+    approve it, so nothing goes out by itself."""
+    weekly = newsletter_texts.get(session, "weekly")
+    rhythms.schedule(
+        session,
+        weekly,
+        SAMPLE,
+        now,
+        rhythm=Rhythm.WEEKLY,
+        weekday=3,
+        clock="09:00",
+        zone="Europe/Oslo",
+        by_itself=False,
+        only_urgent=False,
+    )
+    for statement in session.scalars(select(Statement)):
+        statement.published_at = now  # the files carry days of long ago, which are no news
+    digest = digests.prepare(session, weekly, Rhythm.WEEKLY, now)
+    for lang, words in INTRODUCTIONS.items():
+        nothing = digests.text_fingerprint(None)
+        digests.write(session, digest.id, lang, words, nothing, SAMPLE, now)
 
 
 def site_port(settings: Settings) -> int:

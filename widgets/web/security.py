@@ -55,7 +55,7 @@ def install(app: Flask, service: Service) -> None:
         # No Cross-Origin-Opener-Policy: a page that is opened from a sandboxed frame would then
         # not show at all, and our links carry noopener anyway.
         if not framed:
-            headers["X-Frame-Options"] = "DENY"
+            headers.setdefault("X-Frame-Options", "DENY")
         if request.path.startswith("/admin"):
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response

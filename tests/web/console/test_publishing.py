@@ -13,9 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.samples import publish, statement_file, translation_file
+from tests.samples import publish, scheduled, statement_file, subscribed, translation_file
 from tests.web.console.conftest import EditorAtWork
-from widgets import publication
+from widgets import dispatch, newsletter_texts, publication
+from widgets.audit import COMMAND_LINE
 from widgets.models import AuditEntry, Image, Member, Sighting, Standing, Statement
 from widgets.service import Service
 
@@ -37,6 +38,8 @@ def statement(service: Service, tmp_path: Path) -> Callable[..., None]:
         with service.database.writing() as session:
             made = session.get_one(Statement, 1)
             made.standing = standing
+            if standing == Standing.DRAFT:
+                made.published_at = None
             for name, value in changes.items():
                 setattr(made, name, value)
 
@@ -75,7 +78,7 @@ def test_an_editor_sees_what_publishing_changes_and_publishes(
     assert f"Its card {CARD}" in page.text
     seen = f"{TODAY:%-d %b %Y}"
     assert f"Circle of Lamp Keepersthe latest statement{seen}1,234" in page.text
-    assert "It will be in the next issue of the weekly update." in page.text
+    assert "the weekly updatein the issue that an editor sends next, for 0 subscr" in page.text
     done = anna.fill(page, "Publish now")
     assert "It is published." in done.text
     assert client.get(CARD).status_code == 200
@@ -361,3 +364,80 @@ def test_what_an_editor_wrote_is_shown_as_it_is_written(
     page = anna.open(HERE)
     assert "<img" not in page.html
     assert html.escape(nasty, quote=False) in html.unescape(page.html) or nasty in page.text
+
+
+def alerts(service: Service) -> None:
+    """A newsletter that brings urgent statements at once, with two subscribers."""
+    now = datetime.now(UTC)
+    with service.database.writing() as session:
+        words = {
+            "title": "Alerts",
+            "name": "the alerts",
+            "description": "What can’t wait.",
+            "consent": "I want the alerts.",
+        }
+        newsletter_texts.add(session, "alerts", "en", words, COMMAND_LINE, now)
+    scheduled(service, "each", "alerts", only_urgent=True)
+    subscribed(service, "a@example.org", "b@example.org", newsletter="alerts")
+
+
+def urgent_issues(service: Service) -> int:
+    """How many issues the worker begins now."""
+    return dispatch.begin_due(service.database, datetime.now(UTC))
+
+
+@pytest.mark.usefixtures("draft")
+def test_an_urgent_statement_goes_to_the_subscribers_of_alerts_at_once(
+    anna: EditorAtWork, service: Service
+) -> None:
+    alerts(service)
+    page = anna.open(HERE)
+    assert "Urgent: also send it at once to the 2 subscribers of alerts" in page.text
+    assert "the alerts only if it is marked as urgentsent at once, to 2 subscribers" in page.text
+
+    anna.fill(page, "Publish now", urgent="yes")
+    assert urgent_issues(service) == 1
+    with service.database.reading() as session:
+        told = session.scalars(select(AuditEntry.action).where(AuditEntry.kind == "statement"))
+        assert list(told)[-2:] == ["marked as urgent", "published"]
+
+
+@pytest.mark.usefixtures("draft")
+def test_what_is_not_urgent_goes_to_nobody_at_once(anna: EditorAtWork, service: Service) -> None:
+    alerts(service)
+    anna.fill(anna.open(HERE), "Publish now")
+    assert urgent_issues(service) == 0
+
+
+@pytest.mark.usefixtures("draft")
+def test_an_urgent_statement_is_sent_when_it_publishes_itself(
+    anna: EditorAtWork, service: Service
+) -> None:
+    alerts(service)
+    at = datetime.now(UTC) + timedelta(days=2)
+    page = anna.open(HERE)
+    anna.fill(page, "Publish it then", day=f"{at:%Y-%m-%d}", time="09:00", urgent="yes")
+    with service.database.reading() as session:
+        assert session.get_one(Statement, 1).is_urgent
+    assert 'id="urgent-now" name="urgent" type="checkbox" value="yes" checked' in (
+        anna.open(HERE).html
+    )
+    publication.publish_due(service.database, at + timedelta(days=1))
+    assert dispatch.begin_due(service.database, at + timedelta(days=1)) == 1
+
+
+@pytest.mark.usefixtures("draft")
+def test_a_tick_is_kept_when_it_cannot_be_published(anna: EditorAtWork, service: Service) -> None:
+    alerts(service)
+    page = anna.open(HERE)
+    with service.database.writing() as session:
+        session.get_one(Statement, 1).title = "Another"
+    again = anna.fill(page, "Publish now", urgent="yes")
+
+    assert again.status == 409
+    assert again.form_with("Publish now").fields["urgent"] == "yes"
+
+
+@pytest.mark.usefixtures("draft")
+def test_without_a_newsletter_of_alerts_nothing_is_asked(anna: EditorAtWork) -> None:
+    assert "Urgent" not in anna.open(HERE).text

@@ -5,12 +5,14 @@ import uuid
 from datetime import UTC, datetime
 
 from flask import Response, abort, make_response, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import bounces, mailroom, outbox, reports
+from widgets import bounces, digests, mailroom, outbox, reports
 from widgets.audit import Actor
+from widgets.digests import NoSuchDigest
 from widgets.mailroom import KINDS, STATES, NoSuchMessage, TooLate
-from widgets.models import BounceKind, Editor
+from widgets.models import BounceKind, Digest, Editor
 from widgets.models.fact import read_fact
 from widgets.web import service
 from widgets.web.console.asked import page_number
@@ -52,14 +54,17 @@ def index(editor: Editor) -> Response:
     state, kind = request.args.get("state", "")[:8], request.args.get("kind", "")[:16]
     now = datetime.now(UTC)
     with service().database.reading() as session:
-        page = mailroom.messages(session, state, kind, number=page_number())
+        issue = _issue(session)
+        of = issue.id if issue else None
+        page = mailroom.messages(session, state, kind, number=page_number(), digest_id=of)
         html = render_template(
             "console/mail.html",
             page=page,
             about={one.id: mailroom.about(session, one) for one in page.items},
-            counts=mailroom.counts(session),
+            counts=mailroom.counts(session, of),
             health=mailroom.health(session, now),
-            refusals=mailroom.refusals(session),
+            refusals=mailroom.refusals(session, of),
+            issue=issue,
             kinds=[(one, KINDS.get(one, one)) for one in mailroom.kinds(session)],
             states=STATES,
             state=state,
@@ -140,6 +145,14 @@ def try_all_again(editor: Editor) -> AnyResponse:
         said.get(many, f"{many:,} messages are tried again now."),
         url_for("mail.index", state="waiting" if many else "refused"),
     )
+
+
+def _issue(session: Session) -> Digest | None:
+    """The one that the address narrows the outbox to, if it does."""
+    try:
+        return digests.get(session, uuid.UUID(request.args.get("issue", "")))
+    except (ValueError, NoSuchDigest):
+        return None
 
 
 def _message(

@@ -50,29 +50,42 @@ def index(editor: Editor, number: int) -> Response:
 
 @screen.post("/now")
 def publish(editor: Editor, number: int) -> AnyResponse:
+    fields = _fields("urgent")
     try:
         with service().database.writing() as database:
             is_new = publication.publish(
-                database, number, Actor.of(editor), _now(), request.form.get("seen", "")
+                database,
+                number,
+                Actor.of(editor),
+                _now(),
+                request.form.get("seen", ""),
+                urgent=_urgent(),
             )
     except NoSuchStatement:
         abort(404)
     except Overtaken:
-        return _index(number, Typed(problem=OVERTAKEN), 409)
+        return _index(number, Typed(fields, problem=OVERTAKEN), 409)
     except Unready as error:
-        return _index(number, Typed(problem=str(error)), 422)
+        return _index(number, Typed(fields, problem=str(error)), 422)
     return _back("It is published." if is_new else "It was published already.", number)
 
 
 @screen.post("/schedule")
 def schedule(editor: Editor, number: int) -> AnyResponse:
-    fields = _fields("day", "time", "zone", "dated", "seen")
+    fields = _fields("day", "time", "zone", "dated", "seen", "urgent")
     try:
         at = moments.read(fields["day"], fields["time"], fields["zone"])
         day = at.astimezone(ZoneInfo(fields["zone"])).date() if fields["dated"] else None
         with service().database.writing() as database:
             publication.schedule(
-                database, number, at, Actor.of(editor), _now(), day=day, seen=fields["seen"]
+                database,
+                number,
+                at,
+                Actor.of(editor),
+                _now(),
+                day=day,
+                seen=fields["seen"],
+                urgent=_urgent(),
             )
     except NoSuchStatement:
         abort(404)
@@ -221,6 +234,11 @@ def _step(
     return _back(said if is_done else otherwise, number)
 
 
+def _urgent() -> bool | None:
+    """Whether "urgent" is ticked; None where the form did not ask."""
+    return bool(request.form.get("urgent")) if request.form.get("asks") == "urgent" else None
+
+
 def _back(said: str, number: int) -> AnyResponse:
     return noted(said, url_for("publishing.index", number=number))
 
@@ -263,6 +281,8 @@ def _index(number: int, typed: Typed = NOTHING, status: int = 200) -> Response:
         statement=statement,
         effects=told,
         groups=_groups(told),
+        alerts=_alerts(told, statement),
+        by_clocks=moments.by_clocks,
         missing=publication.missing(statement),
         doubts=publication.doubts(statement, now.date()),
         failed=failed,
@@ -274,6 +294,13 @@ def _index(number: int, typed: Typed = NOTHING, status: int = 200) -> Response:
         typed=typed,
     )
     return make_response(html, status)
+
+
+def _alerts(told: Effects, statement: Statement) -> int | None:
+    """To how many an urgent statement is sent at once that otherwise would not get it so; None
+    where being urgent makes no difference."""
+    only = [one.at_once for one in told.newsletters if one.only_urgent]
+    return sum(only) if only or statement.is_urgent else None
 
 
 def _notices(number: int, step: Step, typed: Typed = NOTHING, status: int = 200) -> Response:
@@ -296,6 +323,7 @@ def _notices(number: int, step: Step, typed: Typed = NOTHING, status: int = 200)
         statement=statement,
         effects=told,
         groups=_groups(told),
+        by_clocks=moments.by_clocks,
         texts=[(one.lang, getattr(one, kind) or "") for one in publication.texts(statement)],
         seen=publication.state(statement),
         most=publication.LONGEST_NOTICE,
