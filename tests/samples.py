@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
-from widgets import signatories, statements
+from widgets import digests, signatories, statements
 from widgets.addresses import Address
+from widgets.audit import COMMAND_LINE
 from widgets.models import (
     Contact,
     Feed,
@@ -21,6 +22,7 @@ from widgets.models import (
     Newsletter,
     Opening,
     Post,
+    Standing,
     State,
     Statement,
     Subscriber,
@@ -254,6 +256,30 @@ def scheduled(service: Service, rhythm: str = "weekly", slug: str = "weekly", **
         values = {"weekday": 3, "clock": "09:00", "zone": "Europe/Oslo", **more}
         for name, value in {"rhythm": rhythm, **values}.items():
             setattr(newsletter, name, value)
+
+
+def issued(
+    service: Service,
+    *,
+    at: datetime,
+    rhythm: str = "weekly",
+    introductions: dict[str, str] | None = None,
+) -> uuid.UUID:
+    """The id of an issue that is being sent, with all statements that stand, as if they were
+    published at that moment. introductions: Markdown by language."""
+    with service.database.writing() as session:
+        session.execute(
+            update(Statement)
+            .where(Statement.standing == Standing.PUBLISHED)
+            .values(published_at=at)
+        )
+        newsletter = session.scalars(select(Newsletter).where(Newsletter.slug == "weekly")).one()
+        digest = digests.prepare(session, newsletter, rhythm, at)
+        for lang, words in (introductions or {}).items():
+            typed = {"subject": "", "introduction": words}
+            seen = digests.text_fingerprint(None)
+            digests.write(session, digest.id, lang, typed, seen, COMMAND_LINE, at)
+        return digests.begin(session, digest.id, COMMAND_LINE, at).id
 
 
 def invited(service: Service, slug: str = "river-gate") -> uuid.UUID:

@@ -301,7 +301,7 @@ def test_what_is_left_out_is_not_proposed_again(service: Service) -> None:
 def test_an_introduction_stands_above_in_its_language(service: Service) -> None:
     published(service, at=BEFORE)
     digest_id = prepared(service)
-    words = {"subject": "  A week\nof gates ", "introduction": "Dear *reader*"}
+    words = {"subject": "  A week\nof gates ", "introduction": "Dear *reader*\r\n\r\nRead.\n"}
     with service.database.writing() as session:
         empty = digests.text_fingerprint(None)
         assert digests.write(session, digest_id, "en", words, empty, ANNA, BEFORE)
@@ -310,7 +310,7 @@ def test_an_introduction_stands_above_in_its_language(service: Service) -> None:
         ids = digests.contents(session, digest, BEFORE)
         made = editions.make(session, digest, ids, "fr", BEFORE)
     assert (made.subject, made.introduction, made.introduction_lang) == (
-        "A week of gates", "Dear *reader*", "en",
+        "A week of gates", "Dear *reader*\n\nRead.", "en",
     )  # fmt: skip
 
 

@@ -160,6 +160,7 @@ class Lane:
         self._pace = Pace()
         self._trouble = Trouble(settings.retry_base_seconds, LONGEST_PAUSE)
         self._went_well = -FRESH_FOR  # when a mail was last taken
+        self._handing_over: set[int] = set()  # the threads that do so now
         self._stopping = threading.Event()
 
     def run(self, stopping: threading.Event) -> None:
@@ -439,7 +440,10 @@ class Lane:
             if copy is None:
                 break
             self._may_be_sent.acquire()
-            self._told.put(self._sent(way, copy, alone))
+            self._handing_over.add(threading.get_ident())
+            outcome = self._sent(way, copy, alone)
+            self._handing_over.discard(threading.get_ident())
+            self._told.put(outcome)
             if (rest := alone.until - time.monotonic()) > 0:
                 self._stopping.wait(rest)
         way.close()
@@ -491,7 +495,8 @@ class Lane:
         """The relay is left alone for a while: by this connection, where only one more than it
         wants was not let in, else by all."""
         now = time.monotonic()
-        if error.unconnected and now - self._went_well < FRESH_FOR:
+        others_are_in = now - self._went_well < FRESH_FOR or len(self._handing_over) > 1
+        if error.unconnected and others_are_in:
             if alone.again(now):
                 log.warning("the relay takes no further connection: %s", error)
         elif self._trouble.again(now):

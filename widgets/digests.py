@@ -26,7 +26,8 @@ from widgets.models import (
     Standing,
     Statement,
 )
-from widgets.text import clean
+from widgets.models.fact import content_changed
+from widgets.text import clean, clean_lines
 
 # What is older is no news, also where it was never in an issue.
 FRESH_FOR = {
@@ -291,7 +292,7 @@ def write(
     NoSuchDigest, BadText, CannotBe and Overtaken."""
     digest = _not_begun(session, digest_id)
     subject = " ".join(clean(typed.get("subject", "")).split())
-    introduction = clean(typed.get("introduction", ""))
+    introduction = clean_lines(typed.get("introduction", "")).strip()
     problems = {}
     if len(subject) > LONGEST_SUBJECT:
         problems["subject"] = f"A subject has room for {LONGEST_SUBJECT} characters."
@@ -389,6 +390,7 @@ def begin(
     digest.started_at = digest.changed_at = now
     session.flush()
     editions.fix(session, digest)
+    content_changed(session)  # its web version is there from now on
     _note(session, digest, actor, "began to send", now, readers=digest.total)
     return digest
 

@@ -31,17 +31,33 @@ from widgets.statements import Shown
 
 MOST_LANGUAGES = 60  # of one issue; who asked for another gets the newsletter's own
 WIDEST_PICTURE = 1120  # pixels: twice the column
+SMALL_PICTURE = 336  # pixels: twice what stands beside a headline
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it stands in a mail: path of ours, and its size in pixels."""
+    """A picture as it stands in a mail: path of ours, and its size in pixels. small: path of the
+    same, for where it stands beside a headline."""
 
     path: str
     width: int
     height: int
+    small: str
     alt: str
     credit: str | None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What was corrected, for readers. on: the day, ISO 8601."""
+
+    text: str
+    lang: str
+    on: str
+
+    @property
+    def day(self) -> date:
+        return date.fromisoformat(self.on)
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,7 @@ class Item:
     picture: Picture | None
     names: int
     people: int
-    correction: str | None
+    correction: Correction | None
     topics: list[str]
     countries: list[str]
     subjects: list[list[str]]
@@ -201,7 +217,13 @@ def of(session: Session, digest: Digest, lang: str | None) -> Edition:
 def loaded(content: dict[str, Any]) -> Edition:
     """An edition as it was kept."""
     items = [
-        Item(**{**item, "picture": Picture(**item["picture"]) if item["picture"] else None})
+        Item(
+            **{
+                **item,
+                "picture": Picture(**item["picture"]) if item["picture"] else None,
+                "correction": Correction(**item["correction"]) if item["correction"] else None,
+            }
+        )
         for item in content["items"]
     ]
     return Edition(**{**content, "items": items})
@@ -252,11 +274,16 @@ def _item(session: Session, shown: Shown, subjects: list[list[str]], *, whole: b
         picture=_picture(shown),
         names=tally.organisations,
         people=tally.people,
-        correction=shown.correction.text if shown.correction else None,
+        correction=_correction(shown),
         topics=list(shown.topics),
         countries=list(shown.countries),
         subjects=subjects,
     )
+
+
+def _correction(shown: Shown) -> Correction | None:
+    notice = shown.correction
+    return Correction(notice.text, notice.lang, notice.on.isoformat()) if notice else None
 
 
 def _picture(shown: Shown) -> Picture | None:
@@ -265,10 +292,12 @@ def _picture(shown: Shown) -> Picture | None:
         return None
     fitting = [one for one in image.widths if one <= WIDEST_PICTURE] or image.widths[:1]
     width = max(fitting)
+    small = min((one for one in image.widths if one >= SMALL_PICTURE), default=width)
     return Picture(
         path=f"/pictures/{image.digest}-{width}.jpg",
         width=width,
         height=round(image.height * width / image.width),
+        small=f"/pictures/{image.digest}-{small}.jpg",
         alt=shown.image_alt,
         credit=shown.image_credit,
     )

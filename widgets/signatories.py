@@ -180,6 +180,39 @@ def tallies(session: Session) -> dict[int, Tally]:
     return _tallies(session)
 
 
+def endorsed_by(tally: Tally) -> str:
+    """Who stands behind a statement, in the words of the language that is spoken, as
+    templates/layout/parts.html has it."""
+    said = languages.ngettext
+    organisations, people = (
+        text.thousands(number, languages.spoken()) for number in (tally.organisations, tally.people)
+    )
+    if not tally.people:
+        return said(
+            "Endorsed by %(count)s organisation",
+            "Endorsed by %(count)s organisations",
+            tally.organisations,
+            count=organisations,
+        )
+    if not tally.organisations:
+        return said(
+            "Signed by %(count)s person",
+            "Signed by %(count)s people",
+            tally.people,
+            count=people,
+        )
+    return languages.gettext(
+        "Endorsed by %(organisations)s and %(people)s",
+        organisations=said(
+            "%(count)s organisation",
+            "%(count)s organisations",
+            tally.organisations,
+            count=organisations,
+        ),
+        people=said("%(count)s person", "%(count)s people", tally.people, count=people),
+    )
+
+
 def _tallies(session: Session, only: int | None = None) -> dict[int, Tally]:
     signed = (
         select(Signing.statement_id, Signing.shows_name, func.count())

@@ -26,7 +26,9 @@ def test_a_letter_can_be_seen_as_a_mail_program_shows_it(reader: Reader, service
     deliver_due(service, transport(service), "here:1")
     link = reader.open("/mailbox").html.split('href="/mailbox/')[1].split('"')[0]
 
-    assert "Confirm the weekly update" in reader.open(f"/mailbox/{link}").text
+    letter = reader.open(f"/mailbox/{link}")
+    assert "Confirm the weekly update" in letter.text
+    assert "img-src 'self';" in letter.headers["Content-Security-Policy"]
 
 
 def test_an_empty_mailbox_says_what_to_do(reader: Reader) -> None:

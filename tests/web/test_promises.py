@@ -22,7 +22,15 @@ from werkzeug.test import TestResponse
 
 from tests.actors import Reader
 from tests.crawl import crawl
-from tests.samples import follow, invited, open_to_the_public, publish, statement_file
+from tests.samples import (
+    follow,
+    invited,
+    issued,
+    open_to_the_public,
+    publish,
+    statement_file,
+    subscribed,
+)
 from tests.web.console.conftest import EditorAtWork
 from widgets import address_changes, editors, previews
 from widgets.addresses import parse
@@ -64,7 +72,12 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     with service.database.reading() as session:
         newest = select(Subscriber.id).order_by(Subscriber.created_at.desc())
         other = session.scalars(newest).all()[0]
+    subscribed(service, "cy@example.org")
+    issued(service, at=datetime.now(UTC))
     return {
+        "back_issues.archive": [{"slug": "weekly"}],
+        "back_issues.issue": [{"slug": "weekly", "number": 1}],
+        "back_issues.feed": [{"slug": "weekly"}],
         "endorse.page": [{"token": asked}],
         "endorse.answer": [{"token": asked}],
         "embeds.statement": [{"slug": "river-gate"}],

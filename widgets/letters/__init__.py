@@ -190,8 +190,10 @@ def addressee(mail: EmailMessage) -> str:
 
 
 def _set_text(mail: EmailMessage, text: str) -> None:
-    # Plain ASCII is sent as it is, so that the link stands whole on its line for every reader.
-    mail.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
+    # Plain ASCII is sent as it is, so that the link stands whole on its line for every reader;
+    # but a line on the wire has at most 998 characters (RFC 5322, 2.1.1).
+    fits = text.isascii() and max(map(len, text.splitlines()), default=0) < 998
+    mail.set_content(text, cte="7bit" if fits else "quoted-printable")
 
 
 def _mailbox(name: str, address: str) -> Mailbox:
@@ -218,7 +220,13 @@ def _write(kind: str, **values: Any) -> dict[str, str]:
 
 @cache
 def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
+    """What can't be in an attribute (dark mode) stays in the head: some programs take that out."""
+    return css_inline.CSSInliner(
+        keep_at_rules=True,
+        remove_inlined_selectors=True,
+        minify_css=True,
+        load_remote_stylesheets=False,
+    )
 
 
 def template_folder() -> Path:

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from widgets import digests, editions, languages, rhythms, suppressions
+from widgets import digests, editions, languages, plaintext, rhythms, suppressions
 from widgets.editions import Edition, Item, Wishes
 from widgets.languages import SOURCE
+from widgets.letters import stories
 from widgets.letters.draft import Draft, Mailing
 from widgets.models import (
     Digest,
@@ -19,10 +20,11 @@ from widgets.models import (
     Subscription,
 )
 from widgets.service import Service
-from widgets.text import direction, shortened
+from widgets.text import blocks, direction, long_date, shortened, thousands
 
 SHORTEST_SENDER_ID, LONGEST_SENDER_ID = 5, 15  # characters, by Google's rules for Feedback-ID
 LONGEST_HEADLINE = 110  # characters, of a subject
+LONGEST_PREHEADER = 160
 # What stands in a letter for the links of one person until it is for one.
 UNSUBSCRIBE = "https://unsubscribe.invalid/"
 PREFERENCES = "https://preferences.invalid/"
@@ -178,21 +180,33 @@ def values(
 ) -> dict[str, Any]:
     """What the templates of an issue say, in the language that is spoken."""
     settings = service.settings
+    first_words, first_lang = stories.preheader(edition)
     return {
         "edition": edition,
+        "stories": stories.told(edition, settings.url, whole=edition.is_whole),
+        "more": stories.beyond(edition),
         "subject_line": subject(edition, settings.network_name),
-        "url": settings.url,
+        "preheader": shortened(first_words, LONGEST_PREHEADER),
+        "preheader_lang": first_lang,
+        "introduction": blocks(edition.introduction),
+        "plain_introduction": plaintext.written(edition.introduction, edition.introduction_lang),
+        "day_and_number": stories.day_and_number(edition),
         "web_version": settings.url(web_path(edition)) if edition.path else "",
         "unsubscribe": unsubscribe,
         "preferences": preferences,
         "postal_address": settings.postal_address,
         "is_test": is_test,
         "direction": direction,
+        "long_date": lambda day: long_date(day, languages.spoken()),
+        "underlined": plaintext.underlined,
     }
 
 
 def web_path(edition: Edition) -> str:
-    """Of the web version, in the edition's language."""
+    """Of the web version, in the edition's language: of an alert, the statement itself, with all
+    its names."""
+    if edition.is_whole:
+        return edition.items[0].path
     return f"{edition.path}?lang={edition.lang}"
 
 
@@ -206,6 +220,9 @@ def subject(edition: Edition, network: str) -> str:
     if edition.is_whole or not more:
         return title
     return languages.ngettext(
-        "%(title)s, and %(num)s more statement", "%(title)s, and %(num)s more statements", more,
+        "%(title)s, and %(count)s more statement",
+        "%(title)s, and %(count)s more statements",
+        more,
         title=title,
-    )  # fmt: skip
+        count=thousands(more, languages.spoken()),
+    )

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, render_template
 
-from widgets import languages, share_pictures, signatories, statements
+from widgets import back_issues, languages, share_pictures, signatories, statements
 from widgets.text import xml_only
 from widgets.web import cache, service, statement_languages
 from widgets.web.metadata import share_words
@@ -11,6 +11,7 @@ from widgets.web.parameters import asked_look
 blueprint = Blueprint("crawlers", __name__)
 
 PAGES = ("/", "/privacy", "/secure-connection")  # that are in every language
+MOST_ISSUES = 1_000  # of newsletters
 MOST_ADDRESSES = 50_000  # in a sitemap (https://www.sitemaps.org/protocol.html)
 # Behind these are a reader's own signed links. Frames may be read: each says that it is to be
 # found under the address of its statement instead (noindex, canonical), which nobody would
@@ -26,7 +27,8 @@ def sitemap() -> Response:
     with service().database.reading() as session:
         listed = statements.newest(session)
         updated = statements.last_change(session)
-    pages = [(path, tag) for path in PAGES for tag in languages.LANGUAGES]
+        issues = back_issues.paths(session, most=MOST_ISSUES)
+    pages = [(path, tag) for path in (*PAGES, *issues) for tag in languages.LANGUAGES]
     texts = [(statement, tag) for statement in listed for tag in statement.languages]
     xml = render_template(
         "crawlers/sitemap.xml",

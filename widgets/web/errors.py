@@ -7,6 +7,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from widgets.digests import NoSuchDigest
 from widgets.feeds import NoSuchFeed
 from widgets.languages import N_, gettext, spoken
 from widgets.newsletters import NoSuchNewsletter
@@ -66,6 +67,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(NoSuchStatement)
     @app.errorhandler(NoSuchNewsletter)
     @app.errorhandler(NoSuchFeed)
+    @app.errorhandler(NoSuchDigest)
     def not_there(error: Exception) -> Response:
         return page(404)
 

@@ -24,8 +24,8 @@ blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 MOST = 50
 # mails carry their styles in attributes, which no hash can name
 MAIL_POLICY = (
-    "default-src 'none'; script-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

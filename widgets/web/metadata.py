@@ -8,11 +8,11 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from flask import Flask
 
-from widgets import images, languages, share_pictures
+from widgets import images, languages, share_pictures, signatories
 from widgets.models import Image
 from widgets.signatories import Tally
 from widgets.statements import Shown
-from widgets.text import lede, thousands
+from widgets.text import lede
 from widgets.web import service
 from widgets.web.rendering import picture_url, statement_path
 
@@ -103,40 +103,8 @@ def share_words(statement: Shown, tally: Tally) -> share_pictures.Words:
             network=settings.network_name,
             host=settings.host_name,
             label=languages.gettext("Joint statement"),
-            count=_endorsed_by(tally) if tally else "",
+            count=signatories.endorsed_by(tally) if tally else "",
         )
-
-
-def _endorsed_by(tally: Tally) -> str:
-    """As templates/layout/parts.html says it."""
-    said = languages.ngettext
-    organisations, people = (
-        thousands(number, languages.spoken()) for number in (tally.organisations, tally.people)
-    )
-    if not tally.people:
-        return said(
-            "Endorsed by %(count)s organisation",
-            "Endorsed by %(count)s organisations",
-            tally.organisations,
-            count=organisations,
-        )
-    if not tally.organisations:
-        return said(
-            "Signed by %(count)s person",
-            "Signed by %(count)s people",
-            tally.people,
-            count=people,
-        )
-    return languages.gettext(
-        "Endorsed by %(organisations)s and %(people)s",
-        organisations=said(
-            "%(count)s organisation",
-            "%(count)s organisations",
-            tally.organisations,
-            count=organisations,
-        ),
-        people=said("%(count)s person", "%(count)s people", tally.people, count=people),
-    )
 
 
 def open_graph_locale(tag: str) -> str:

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, send_file
 
-from widgets import images, newsletters, roll, signatories, signings, statements
-from widgets.web import cache, service, statement_languages
+from widgets import back_issues, images, newsletters, roll, signatories, signings, statements
+from widgets.web import cache, service, statement_languages, text_languages
 from widgets.web.parameters import asked_look
 
 blueprint = Blueprint("pages", __name__)
@@ -15,8 +15,13 @@ def index() -> Response:
         listed = statements.newest(session, statement_languages(asked_look().lang))
         tallies = signatories.tallies(session)
         letters = newsletters.slugs(session)
+        archives = back_issues.archives(session, *text_languages())
     html = render_template(
-        "pages/index.html", statements=listed, tallies=tallies, newsletters=letters
+        "pages/index.html",
+        statements=listed,
+        tallies=tallies,
+        newsletters=letters,
+        archives=archives,
     )
     return cache.keep(make_response(html))
 
@@ -32,6 +37,7 @@ def statement(slug: str) -> Response:
         opening = signings.opening(session, shown.id)
         countries = roll.country_names(session, shown.id)
         letters = newsletters.slugs(session)
+        archives = back_issues.archives(session, *text_languages())
     html = render_template(
         "pages/statement.html",
         look=look,
@@ -42,6 +48,7 @@ def statement(slug: str) -> Response:
         opening=opening,
         countries=countries,
         newsletters=letters,
+        archives=archives,
     )
     return cache.keep(make_response(html))
 
