@@ -43,11 +43,12 @@ class Says:
 
 @dataclass
 class Stranger:
-    """Answers each path as `answers` says, and remembers who asked for what."""
+    """Answers each path as `answers` says, and remembers who asked for what, and what was sent."""
 
     answers: dict[str, Says | Callable[[Message], Says]] = field(default_factory=dict)
     certificate: ssl.SSLContext | None = None
     asked: list[tuple[str, Message]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
     port: int = 0
 
     def __enter__(self) -> "Stranger":
@@ -67,6 +68,10 @@ class Stranger:
                     return
                 with suppress(OSError):  # the other side has had enough
                     self._tell(said)
+
+            def do_POST(self) -> None:
+                stranger.sent.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.do_GET()
 
             def _tell(self, said: Says) -> None:
                 body = [said.body] if isinstance(said.body, bytes) else said.body

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from tests.actors import Relay
 from tests.samples import endorsed, invited
 from tests.test_newsletters import ANNA, NOW, Desk
-from widgets import bounces, outbox, people, records, suppressions
+from widgets import bounces, outbox, people, records, suppressions, webhooks
 from widgets.addresses import parse
+from widgets.audit import COMMAND_LINE
 from widgets.bounces import FORGET_AFTER, SUPPRESSED_FOR, Outcome, Report
 from widgets.delivery import deliver_due, transport
 from widgets.links import BadLink
@@ -26,10 +27,12 @@ from widgets.models import (
     State,
     Subscription,
     Suppression,
+    WebhookCall,
 )
 from widgets.newsletters import Answer
 from widgets.service import Service, make_ready, open_service
 from widgets.settings import Settings
+from widgets.webhooks import Event
 
 
 class Post(Desk):
@@ -149,6 +152,25 @@ def test_a_complaint_ends_it_for_good_and_withdraws_the_consent(post: Post) -> N
     assert [one.withdrawn_at for one in post.consents()] == [post.now]
     post.now += timedelta(days=4000)
     assert post.is_suppressed()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(BounceKind.HARD, "bounced"), (BounceKind.COMPLAINT, "complained")]
+)
+def test_other_programs_are_told_why_nobody_must_write_to_them(
+    post: Post, kind: BounceKind, reason: str
+) -> None:
+    issue = post.issue(post.subscriber())
+    with post.service.database.writing() as session:
+        settings, url = post.service.settings, "https://crm.example/"
+        webhooks.add(session, url, [Event.UNSUBSCRIBED], settings, COMMAND_LINE, post.now)
+    for _ in range(2):
+        post.comes_back(issue, kind)
+
+    with post.service.database.reading() as session:
+        call = session.scalars(select(WebhookCall)).one()
+    assert call.payload["data"]["address"] == ANNA
+    assert call.payload["data"]["reason"] == reason
 
 
 def test_a_bounce_does_not_shorten_what_a_complaint_has_begun(post: Post) -> None:

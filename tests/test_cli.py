@@ -17,6 +17,7 @@ from sqlalchemy import update
 
 from tests.actors import CHECKOUT
 from tests.other_tools import PASSWORD, USER, Listmonk
+from tests.samples import publish, statement_file
 from tests.strangers import Says, Stranger, atom
 from widgets import addresses, audit, cli, newsletters, signatories, statements, writing
 from widgets.audit import COMMAND_LINE
@@ -385,6 +386,58 @@ def test_an_unknown_state_is_told_with_those_there_are(run: Run) -> None:
     result = run("export", "subscribers", "--state", "asleep")
     assert result.exit_code == 2
     assert all(state.value in result.stderr for state in State)
+
+
+# export statements, signatories and members
+
+
+def test_statements_are_exported_with_their_addresses(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    path = statement_file(tmp_path, names=["One", "Two"], topics="[press, water]")
+    publish(service, path)
+
+    (row,) = rows(run("export", "statements"))
+    assert row == {
+        "slug": "river-gate",
+        "url": "http://network.test/statements/river-gate",
+        "lang": "en",
+        "title": "Reopen the reading room",
+        "date": "2026-03-02",
+        "languages": "en",
+        "topics": "press; water",
+        "countries": "",
+        "organisations": "2",
+        "people": "0",
+    }
+    told = json.loads(run("export", "statements", "--format", "ndjson").stdout)
+    assert told["topics"] == ["press", "water"]
+
+
+def test_the_names_under_a_statement_are_exported_and_can_be_imported_again(
+    run: Run, service: Service, tmp_path: Path
+) -> None:
+    publish(service, statement_file(tmp_path, names=[("=1+1", "NO"), "Two"]))
+
+    result = run("export", "signatories", "river-gate")
+    assert result.stdout == ("name,country,url,kind\n'=1+1,NO,,organisation\nTwo,,,organisation\n")
+    assert [one.name for one in signatories.read_csv(result.stdout_bytes).names] == ["'=1+1", "Two"]
+    told = run("export", "signatories", "river-gate", "--format", "ndjson").stdout.splitlines()
+    assert json.loads(told[0])["name"] == "=1+1"
+
+
+def test_the_names_under_no_statement_are_refused(run: Run) -> None:
+    result = run("export", "signatories", "nothing")
+    assert (result.exit_code, result.stderr) == (1, "Error: There is no statement “nothing”.\n")
+
+
+def test_members_are_exported_as_the_console_writes_them(run: Run) -> None:
+    run("member", "add", "lamp-keepers", "Lamp Keepers", "--website", "https://lamp.example")
+
+    (row,) = rows(run("export", "members"))
+    assert (row["slug"], row["website"]) == ("lamp-keepers", "https://lamp.example")
+    told = json.loads(run("export", "members", "--format", "ndjson").stdout)
+    assert (told["name"], told["contacts"]) == ("Lamp Keepers", [])
 
 
 # What can't work

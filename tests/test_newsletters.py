@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from widgets import forgetting, newsletters, records
+from widgets import forgetting, newsletters, records, webhooks
 from widgets.addresses import Address, parse
+from widgets.audit import COMMAND_LINE
 from widgets.links import CODE_FOR
 from widgets.models import (
     Consent,
@@ -28,6 +29,7 @@ from widgets.models import (
 from widgets.newsletters import Answer
 from widgets.pacing import Limits
 from widgets.service import Service
+from widgets.webhooks import Event
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LIMITS = Limits(per_mailbox=3, per_domain=4, unlimited_domains=frozenset({"large.example"}))
@@ -486,7 +488,12 @@ def statements_of(service: Service) -> Iterator[list[str]]:
         event.remove(service.database.engine, "before_cursor_execute", note)
 
 
-def test_signing_up_does_the_same_work_whatever_the_address_is(desk: Desk) -> None:
+@pytest.mark.parametrize("is_told", [False, True], ids=["nobody is told", "a webhook is told"])
+def test_signing_up_does_the_same_work_whatever_the_address_is(desk: Desk, is_told: bool) -> None:
+    if is_told:
+        with desk.service.database.writing() as session:
+            settings, url = desk.service.settings, "https://crm.example/"
+            webhooks.add(session, url, list(Event), settings, COMMAND_LINE, desk.now)
     confirmed, left = "confirmed@example.org", "left@example.org"
     desk.sign_up("pending@example.org")
     desk.confirm(desk.sign_up(confirmed))

@@ -7,12 +7,23 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.test_newsletters import Desk
-from widgets import editors, jobs, newsletter_texts, records, subscriber_imports, work
+from widgets import editors, jobs, newsletter_texts, records, subscriber_imports, webhooks, work
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
-from widgets.models import AuditEntry, Consent, Job, JobState, Message, Role, State, Subscription
+from widgets.models import (
+    AuditEntry,
+    Consent,
+    Job,
+    JobState,
+    Message,
+    Role,
+    State,
+    Subscription,
+    WebhookCall,
+)
 from widgets.service import Service
 from widgets.subscriber_imports import BadTable, Defaults, Fate, Reading
+from widgets.webhooks import Event
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DEFAULTS = Defaults("The old website", "on paper", "en")
@@ -175,6 +186,27 @@ def test_a_suppressed_address_is_not_taken_in(service: Service, desk: Desk) -> N
     assert done.outcome["text"] == (
         "1 person subscribes from now on. 1 stayed as they were. Nobody was written to."
     )
+
+
+def test_other_programs_are_told_of_who_was_taken_in_and_of_nobody_else(
+    service: Service, desk: Desk
+) -> None:
+    desk.sign_up("reader1@example.org")  # known, and has not confirmed
+    with service.database.writing() as session:
+        webhooks.add(
+            session, "https://crm.example/", [Event.CONFIRMED], service.settings, COMMAND_LINE, NOW
+        )
+    for _ in range(2):
+        start(service, rows(3))
+        work.do_one(service, "here:1")
+
+    with service.database.reading() as session:
+        told = [call.payload["data"] for call in session.scalars(select(WebhookCall))]
+    addresses = sorted(one["address"] for one in told)
+    assert addresses == [f"reader{one}@example.org" for one in range(3)]
+    assert {(one["method"], one["lang"], one["newsletter"]) for one in told} == {
+        ("import", "en", "weekly")
+    }
 
 
 def test_a_confirmation_that_is_on_its_way_is_not_sent_to_who_was_imported(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from widgets.service import make_ready, open_service
 from widgets.settings import Settings
 from widgets.sightings import Tally
 from widgets.web import (
+    api,
     back_issues,
     choose,
     console,
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.install(app, service)
     errors.install(app)
     for room in (
+        api,
         back_issues,
         crawlers,
         embeds,

@@ -347,6 +347,7 @@ def _end(
             one.state = state
             one.epoch += 1
             one.changed_at = now
+            newsletters.tell_ended(session, one, state, now)
     session.flush()
     ids = [one.id for one in theirs]
     _call_back(session, subscriber.id, ids, now)

@@ -22,6 +22,7 @@ from widgets import (
     editors,
     feeds,
     logs,
+    member_tables,
     members,
     newsletters,
     outbox,
@@ -30,8 +31,10 @@ from widgets import (
     people,
     records,
     seals,
+    signatories,
     statements,
     supervisor,
+    tables,
 )
 from widgets import sample as sample_network
 from widgets import settings as setting_values
@@ -456,17 +459,75 @@ def erase(address: str, contacts: bool) -> None:
         click.echo("They stay an editor; see `undersigned editor remove`.", err=True)
 
 
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True
+)
+
+
 @main.group()
 def export() -> None:
     """Writes to standard output."""
 
 
+@export.command("statements")
+@FORMAT
+def export_statements(form: str) -> None:
+    """The statements that stand, the newest first."""
+    service = _service()
+    with service.database.reading() as session:
+        tallies = signatories.tallies(session)
+        rows = [
+            {
+                "slug": one.slug,
+                "url": service.settings.url(f"/statements/{one.slug}"),
+                "lang": one.lang,
+                "title": one.title,
+                "date": one.published_on.isoformat(),
+                "languages": one.languages,
+                "topics": one.topics,
+                "countries": one.countries,
+                "organisations": tallies.get(one.id, signatories.Tally()).organisations,
+                "people": tallies.get(one.id, signatories.Tally()).people,
+            }
+            for one in statements.newest(session)
+        ]
+    columns = ("slug", "url", "lang", "title", "date", "languages", "topics", "countries",
+               "organisations", "people")  # fmt: skip
+    for line in tables.exported(columns, rows, form):
+        click.echo(line, nl=False)
+
+
+@export.command("signatories")
+@click.argument("slug")
+@FORMAT
+def export_signatories(slug: str, form: str) -> None:
+    """The names under the statement SLUG, also of a draft, in the order in which they came."""
+    with _service().database.reading() as session:
+        statement = statements.by_slug(session, slug)
+        if statement is None:
+            raise click.ClickException(f"There is no statement “{slug}”.")
+        rows = [vars(one) for one in signatories.part(session, statement.id)]
+    for line in tables.exported(("name", "country", "url", "kind"), rows, form):
+        click.echo(line, nl=False)
+
+
+@export.command("members")
+@FORMAT
+def export_members(form: str) -> None:
+    """The members, with their contacts and sites, as the console writes and reads them."""
+    with _service().database.reading() as session:
+        listed = members.everyone(session)
+    if form == "csv":
+        click.echo(member_tables.exported(listed), nl=False)
+        return
+    for one in listed:
+        click.echo(json.dumps(member_tables.as_data(one), ensure_ascii=False))
+
+
 @export.command("subscribers")
 @click.option("--newsletter", default="weekly", show_default=True)
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only these.")
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True
-)
+@FORMAT
 def export_subscribers(newsletter: str, state: str | None, form: str) -> None:
     """The subscribers of a newsletter, with the evidence of their consent."""
     service = _service()

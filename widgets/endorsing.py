@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from widgets import audit, signatories, statements, text
+from widgets import audit, signatories, statements, text, webhooks
 from widgets.audit import Actor, Subject
 from widgets.models import (
     Consented,
@@ -26,6 +26,7 @@ from widgets.models.fact import content_changed
 from widgets.paging import PER_PAGE, Page
 from widgets.signatories import NAMED_AT_ONCE, Name
 from widgets.statements import Shown
+from widgets.webhooks import Event
 
 _TOLD = {
     Reply.ENDORSED: "endorsed",
@@ -161,6 +162,7 @@ def answer(session: Session, invitation_id: uuid.UUID, said: Said, now: datetime
     if said is not Said.WITHDRAW and closed(statement, member, now):
         return
     row = standing_of(session, statement_id, [member]).get(member.slug)
+    is_news = said is Said.ENDORSE and (row is None or row.member_slug != member.slug)
     if said is Said.ENDORSE:
         reply = Reply.ENDORSED
         if row is None:
@@ -188,6 +190,20 @@ def answer(session: Session, invitation_id: uuid.UUID, said: Said, now: datetime
         now,
         member=member.name,
     )
+    if is_news:
+        _tell(session, statement, member, now)
+
+
+def _tell(session: Session, statement: Statement, member: Member, now: datetime) -> None:
+    def data() -> dict[str, object]:
+        return {
+            "statement": webhooks.about(statement),
+            "kind": "member",
+            "country": member.country,
+            "member": {"slug": member.slug, "name": member.name},
+        }
+
+    webhooks.tell(session, Event.ENDORSED, data, now)
 
 
 def _add(session: Session, statement: Statement, invitation: Invitation, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Fetching a document from a stranger's server without harm.
+"""Fetching a document from a stranger's server, or sending one there, without harm.
 
 What is fetched is bounded in time, in size and in redirects, and comes from the public internet
 only: a name is resolved once, every address that it gives is looked at, and one of those very
@@ -6,6 +6,7 @@ addresses is connected to, so that a name which points elsewhere a moment later 
 gains nothing. Proxies, cookies and passwords play no part.
 """
 
+import contextlib
 import ipaddress
 import queue
 import socket
@@ -13,7 +14,8 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -120,6 +122,34 @@ def fetch(
     raise CantFetch(f"more than {policy.redirects} redirects")
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What a server said to what was sent it. retry_after: seconds in which it asked not to be
+    asked again."""
+
+    status: int
+    retry_after: float
+
+
+def post(url: str, body: bytes, policy: Policy, *, agent: str, headers: Mapping[str, str]) -> Reply:
+    """Sends with POST. Redirects are not followed; what the server says besides its status is
+    read, up to policy.largest, and thrown away. Raises CantFetch."""
+    target = checked(url, policy)
+    guard = _Guard(policy)
+    sent = {"User-Agent": agent, "Content-Length": str(len(body)), **headers}
+    with _failing_clearly(policy), _exchange("POST", target, sent, guard, body) as response:
+        told = httpx.Headers(response.headers)
+        reply = Reply(response.status, _retry_after(told.get("Retry-After", "")))
+        # It has taken what was sent or not, whatever becomes of its words about it.
+        with contextlib.suppress(httpcore.TimeoutException, *_BROKEN):
+            read = 0
+            for chunk in response.iter_stream():
+                read += len(chunk)
+                if read > policy.largest:
+                    break
+    return reply
+
+
 def checked(url: str | httpx.URL, policy: Policy) -> httpx.URL:
     """The address in its normal form, if it is one that may be asked. Raises CantFetch."""
     try:
@@ -158,28 +188,46 @@ def _port(url: httpx.URL) -> int:
 
 def _ask(url: httpx.URL, headers: dict[str, str], guard: "_Guard") -> Answer | httpx.URL:
     """One exchange: what came, or where else to ask."""
+    with _failing_clearly(guard.policy), _exchange("GET", url, headers, guard) as response:
+        return _read(url, response, headers, guard.policy)
+
+
+@contextmanager
+def _exchange(
+    method: str, url: httpx.URL, headers: dict[str, str], guard: "_Guard", body: bytes = b""
+) -> Iterator[httpcore.Response]:
+    with (
+        httpcore.ConnectionPool(guard.policy.tls, network_backend=guard) as pool,
+        pool.stream(
+            method,
+            httpcore.URL(
+                scheme=url.raw_scheme,
+                host=url.raw_host,
+                port=_port(url),
+                target=url.raw_path,
+            ),
+            headers=[("Host", url.netloc), *headers.items()],
+            content=body or None,
+        ) as response,
+    ):
+        yield response
+
+
+_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError)
+
+
+@contextmanager
+def _failing_clearly(policy: Policy) -> Iterator[None]:
+    """What fails in the block is raised as CantFetch."""
     try:
-        with (
-            httpcore.ConnectionPool(guard.policy.tls, network_backend=guard) as pool,
-            pool.stream(
-                "GET",
-                httpcore.URL(
-                    scheme=url.raw_scheme,
-                    host=url.raw_host,
-                    port=_port(url),
-                    target=url.raw_path,
-                ),
-                headers=[("Host", url.netloc), *headers.items()],
-            ) as response,
-        ):
-            return _read(url, response, headers, guard.policy)
+        yield
     except httpcore.TimeoutException:
-        raise CantFetch(f"no whole answer within {guard.policy.seconds:g} seconds") from None
+        raise CantFetch(f"no whole answer within {policy.seconds:g} seconds") from None
     except httpcore.ConnectError as error:
         raise CantFetch(f"no connection: {_reason(error)}") from None
     except httpcore.RemoteProtocolError as error:
         raise CantFetch(f"the answer is cut off or no HTTP: {_reason(error)}") from None
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+    except _BROKEN as error:
         raise CantFetch(f"the connection failed: {_reason(error)}") from None
 
 

@@ -174,8 +174,10 @@ def _stale(settings: Settings, now: datetime) -> list[_Stale]:
         _Stale(
             WebhookCall,
             (
-                WebhookCall.state != CallState.WAITING,
-                WebhookCall.settled_at < now - FORGET_CALLS_AFTER,
+                or_(
+                    WebhookCall.settled_at < now - FORGET_CALLS_AFTER,
+                    (WebhookCall.state == CallState.VOID) & (WebhookCall.created_at < void),
+                ),
             ),
         ),
     ]

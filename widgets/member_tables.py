@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from babel import Locale
 from sqlalchemy.orm import Session
@@ -360,6 +361,22 @@ def _cells(member: Member) -> dict[str, str]:
         "sites": " ".join(one.origin for one in member.sites),
         "left": f"{member.left_at:%Y-%m-%d}" if member.left_at else "",
         **dict(_contact_cells(member)),
+    }
+
+
+def as_data(member: Member) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "slug": member.slug,
+        "name": member.name,
+        "names": member.names,
+        "country": member.country,
+        "website": member.website,
+        "sites": [one.origin for one in member.sites],
+        "contacts": [
+            {"name": one.name, "address": one.address, "lang": one.lang} for one in member.contacts
+        ],
+        "left": f"{member.left_at:%Y-%m-%d}" if member.left_at else None,
     }
 
 

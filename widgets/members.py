@@ -197,6 +197,12 @@ def everyone(session: Session) -> Sequence[Member]:
     return session.scalars(_whole().order_by(Member.slug)).all()
 
 
+def part(session: Session, after: str, most: int) -> Sequence[Member]:
+    """Those that have not left, in the order of their slugs, from the one after a slug."""
+    query = _whole().where(Member.left_at.is_(None), Member.slug > after)
+    return session.scalars(query.order_by(Member.slug).limit(most)).all()
+
+
 def _whole() -> Select[Member]:
     return select(Member).options(selectinload(Member.contacts), selectinload(Member.sites))
 

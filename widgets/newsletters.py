@@ -12,7 +12,7 @@ from enum import Enum
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from widgets import outbox, pacing, suppressions
+from widgets import outbox, pacing, suppressions, webhooks
 from widgets.addresses import Address, Hasher
 from widgets.links import CODE_FOR, Links
 from widgets.models import (
@@ -30,6 +30,7 @@ from widgets.models import (
 )
 from widgets.models.database import insert, one_at_a_time
 from widgets.pacing import Limits
+from widgets.webhooks import Event
 
 TRIES = 5  # of one code
 OF_ANOTHER = -1  # the epoch of a sign-up for a subscription that has become one with another
@@ -111,6 +112,32 @@ def form(session: Session, slug: str, *langs: str) -> Form:
 def slugs(session: Session) -> list[str]:
     """The names of all newsletters, the oldest first."""
     return list(session.scalars(select(Newsletter.slug).order_by(Newsletter.id)))
+
+
+def forms(session: Session) -> dict[str, list[Form]]:
+    """The forms of all newsletters, by slug, the oldest first; each in all its languages, its own
+    first."""
+    found: dict[str, list[Form]] = {}
+    rows = session.execute(
+        select(Newsletter.slug, NewsletterText.lang)
+        .join(NewsletterText, NewsletterText.newsletter_id == Newsletter.id)
+        .order_by(Newsletter.id, NewsletterText.lang != Newsletter.lang, NewsletterText.lang)
+    )
+    for slug, lang in rows:
+        one = form(session, slug, lang)
+        if one.lang == lang:  # it has a wording of the consent
+            found.setdefault(slug, []).append(one)
+    return found
+
+
+def has_asked(session: Session, slug: str, consent_text_id: int) -> bool:
+    """Whether this is or was a wording of the consent to a newsletter."""
+    query = (
+        select(ConsentText.id)
+        .join(Newsletter, Newsletter.id == ConsentText.newsletter_id)
+        .where(Newsletter.slug == slug, ConsentText.id == consent_text_id)
+    )
+    return session.scalar(query) is not None
 
 
 def sign_up(
@@ -197,6 +224,9 @@ def _asked(
         sign_up_id=record.id,
     )
     session.flush()
+    is_to_confirm = record.send_at is not None and state != State.CONFIRMED
+    subscription = session.get_one(Subscription, subscription_id)
+    _tell(session, Event.SUBSCRIBED, record, subscription, now, is_sent=is_to_confirm)
     return record.id
 
 
@@ -326,6 +356,7 @@ def unsubscribe(session: Session, subscription_id: uuid.UUID, now: datetime) -> 
         .values(withdrawn_at=now)
     )
     _call_back(session, subscription_id)
+    tell_ended(session, subscription, "left", now)
     return Answer.DONE
 
 
@@ -369,6 +400,7 @@ def confirm_elsewhere(
     evidence.subscription_id = subscription.id
     session.add(evidence)
     _call_back(session, subscription.id)
+    _tell(session, Event.CONFIRMED, evidence, subscription, now, method=evidence.method)
     return True
 
 
@@ -482,6 +514,57 @@ def _confirm(
         )
     )
     _call_back(session, subscription.id)
+    _tell(session, Event.CONFIRMED, record, subscription, now, method=method)
+
+
+def told(
+    newsletter: str,
+    subscriber_id: uuid.UUID,
+    address: str | None,
+    *,
+    site: str | None = None,
+    lang: str | None = None,
+    **more: str,
+) -> dict[str, str | None]:
+    """What programs are told of a change of a subscription. newsletter: its slug. more: how it
+    was confirmed (method), or why it ended (reason)."""
+    return {
+        "subscriber": str(subscriber_id),
+        "newsletter": newsletter,
+        "address": address,
+        "site": site,
+        "lang": lang,
+        **more,
+    }
+
+
+def tell_ended(session: Session, subscription: Subscription, reason: str, now: datetime) -> None:
+    """Tells programs that somebody is not to be written to any more. reason: "left", or the state
+    that the subscription has now."""
+    _tell(session, Event.UNSUBSCRIBED, None, subscription, now, reason=reason)
+
+
+def _tell(
+    session: Session,
+    event: Event,
+    asked: SignUp | _Asked | Consent | None,
+    subscription: Subscription,
+    now: datetime,
+    *,
+    is_sent: bool = True,
+    **more: str,
+) -> None:
+    def data() -> dict[str, str | None]:
+        return told(
+            subscription.newsletter.slug,
+            subscription.subscriber_id,
+            subscription.subscriber.address,
+            site=asked.site if asked else None,
+            lang=asked.lang if asked else lang_of_subscription(session, subscription.id),
+            **more,
+        )
+
+    webhooks.tell(session, event, data, now, subscription.subscriber_id, is_sent=is_sent)
 
 
 def _call_back(session: Session, subscription_id: uuid.UUID) -> None:

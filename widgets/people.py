@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from widgets import suppressions
+from widgets import suppressions, webhooks
 from widgets.addresses import Hasher, stored
 from widgets.audit import Subject
 from widgets.models import (
     AddressChange,
     Bounce,
+    CallState,
     Consent,
     ConsentText,
     Contact,
@@ -244,7 +245,7 @@ def _told_others(session: Session, key: str) -> list[dict[str, Any]]:
     return [
         {
             "event": one.event,
-            "url": one.webhook.url,
+            "host": webhooks.host(one.webhook),  # the rest of an address may be a secret of theirs
             "state": one.state,
             "at": one.created_at,
             "payload": one.payload,
@@ -253,7 +254,7 @@ def _told_others(session: Session, key: str) -> list[dict[str, Any]]:
             select(WebhookCall)
             .join(Subscriber, Subscriber.id == WebhookCall.subscriber_id)
             .options(joinedload(WebhookCall.webhook))
-            .where(Subscriber.key == key)
+            .where(Subscriber.key == key, WebhookCall.state != CallState.VOID)
             .order_by(WebhookCall.created_at)
         )
     ]

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session, selectinload
 
-from widgets import audit, languages, text
+from widgets import audit, languages, text, webhooks
 from widgets.audit import SCHEDULE, Actor, Subject
 from widgets.models import AuditEntry, Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
@@ -150,6 +150,7 @@ def publish(
     statement.updated_at = now
     _note(session, statement, actor, PUBLISHED, now, **({"again": "yes"} if is_again else {}))
     content_changed(session)
+    webhooks.tell_published(session, statement, now, again=is_again)
     return True
 
 

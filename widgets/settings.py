@@ -73,6 +73,7 @@ class Settings:
     accent: str = "b3261e"  # RRGGBB
     frame_ancestors: str = "*"  # who may embed: * or origins, separated by spaces
     client_limit: str = "30/minute;300/hour"  # POSTs of one client; empty: no limit
+    api_limit: str = "600/minute"  # requests of one key to the JSON API; empty: no limit
     limit_storage: str = "memory://"  # or valkey://host:6379
     mailbox_limit: int = 3  # confirmation mails to one mailbox in 24 hours
     domain_limit: int = 500  # confirmation mails to one domain in an hour; more are spaced out
@@ -223,6 +224,7 @@ def from_values(values: Mapping[str, Any]) -> Settings:
         accent=text("ACCENT", usual.accent).lstrip("#").lower(),
         frame_ancestors=text("FRAME_ANCESTORS", usual.frame_ancestors) or "*",
         client_limit=text("CLIENT_LIMIT", usual.client_limit),
+        api_limit=text("API_LIMIT", usual.api_limit),
         limit_storage=text("LIMIT_STORAGE", usual.limit_storage),
         mailbox_limit=number("MAILBOX_LIMIT", usual.mailbox_limit, 1),
         domain_limit=number("DOMAIN_LIMIT", usual.domain_limit, 1),
@@ -302,7 +304,7 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"{PREFIX}_LANGUAGE must be one of {', '.join(LANGUAGES)}.")
     if not re.fullmatch(r"[0-9a-f]{6}", settings.accent):
         found.append(f"{PREFIX}_ACCENT must be six hexadecimal digits, like b3261e.")
-    for name in ("CLIENT_LIMIT", "MAIL_LIMIT", "MAIL_DOMAIN_LIMIT"):
+    for name in ("CLIENT_LIMIT", "API_LIMIT", "MAIL_LIMIT", "MAIL_DOMAIN_LIMIT"):
         if not _is_limit(getattr(settings, name.lower())):
             found.append(f"{PREFIX}_{name} must look like 30/minute;300/hour, or be empty.")
     origin = r"https?://(\*\.)?[\w.-]+(:\d+)?"

@@ -145,6 +145,40 @@ def first(session: Session, statement_id: int, most: int = PER_PAGE) -> list[Nam
     return _named(session, statement_id, most)
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A name as a program meets it. kind: "organisation" or "person"."""
+
+    id: int
+    name: str
+    country: str | None
+    url: str | None
+    kind: str
+
+
+def part(
+    session: Session, statement_id: int, after: int = 0, most: int | None = None
+) -> list[Numbered]:
+    """Names in the order of their ids, from the one after an id, which need not be there any
+    more. most: None for all."""
+    rows = session.scalars(
+        select(Signatory)
+        .where(Signatory.statement_id == statement_id, Signatory.id > after)
+        .order_by(Signatory.id)
+        .limit(most)
+    )
+    return [
+        Numbered(
+            row.id,
+            row.name,
+            row.country,
+            row.url,
+            "person" if row.consented == Consented.SIGNED else "organisation",
+        )
+        for row in rows
+    ]
+
+
 def count(session: Session, statement_id: int) -> int:
     query = select(func.count()).where(Signatory.statement_id == statement_id)
     return session.scalar(query) or 0

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from widgets import newsletters, outbox, pacing, signatories, suppressions
+from widgets import newsletters, outbox, pacing, signatories, suppressions, webhooks
 from widgets.addresses import Address, Hasher
 from widgets.languages import gettext
 from widgets.links import CODE_FOR, Links
@@ -34,6 +34,7 @@ from widgets.models.signing import SIGNED
 from widgets.newsletters import TRIES, Answer
 from widgets.pacing import Limits
 from widgets.text import clean, fold, has_substance, is_country
+from widgets.webhooks import Event
 
 LONGEST_NAME = 120  # characters; with the affiliation it fits into signatories.LONGEST_NAME
 LONGEST_AFFILIATION = 170
@@ -374,6 +375,19 @@ def move(session: Session, row: Signing, state: SigningState, now: datetime) -> 
             signatories.Name(signer(row).line, row.country),
             consented=Consented.SIGNED,
             signing_id=row.id,
+        )
+    if state == SigningState.LISTED:
+        statement = session.get_one(Statement, row.statement_id)
+        # never by their name, which they can take back, and an event can't be
+        webhooks.tell(
+            session,
+            Event.ENDORSED,
+            lambda: {
+                "statement": webhooks.about(statement),
+                "kind": "person",
+                "country": row.country,
+            },
+            now,
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Integer, Select, cast, delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from widgets import audit, images, signatories, text, versions
+from widgets import audit, images, signatories, text, versions, webhooks
 from widgets.audit import COMMAND_LINE
 from widgets.models import AuditEntry, Database, Image, Standing, Statement, Translation
 from widgets.models.fact import content_changed
@@ -173,6 +173,21 @@ def newest(session: Session, lang: str = "", most: int | None = None) -> list[Sh
         .limit(most)
     )
     return [shown(statement, lang) for statement in found]
+
+
+def part(session: Session, lang: str, after: str, most: int) -> list[Shown]:
+    """The same, a part at a time: from the one after that of a slug; "": from the newest. Raises
+    NoSuchStatement where that one does not stand any more."""
+    rows = session.execute(
+        select(Statement.slug, Statement.id)
+        .where(Statement.standing == Standing.PUBLISHED)
+        .order_by(*_NEWEST_FIRST)
+    )
+    ids = {row[0]: row[1] for row in rows}
+    if after and after not in ids:
+        raise NoSuchStatement(after)
+    start = list(ids).index(after) + 1 if after else 0
+    return in_order(session, list(ids.values())[start : start + most], lang)
 
 
 def last_change(session: Session) -> datetime | None:
@@ -455,7 +470,16 @@ def _save(
             details |= {"was": before, "is": statement.standing}
         action = "imported" if change == Change.NEW else "changed"
         _note(session, statement, action, now, details)
+    if statement.standing == Standing.PUBLISHED and _is_news(before, statement, now):
+        webhooks.tell_published(session, statement, now, again=before == Standing.WITHDRAWN)
     return Imported(file, change, count)
+
+
+def _is_news(before: str | None, statement: Statement, now: datetime) -> bool:
+    """Whether what a file made public was not so before. What comes from an archive is no news."""
+    if before is None:
+        return statement.published_at == now
+    return before != Standing.PUBLISHED
 
 
 def _made_public(statement: Statement, file: StatementFile) -> str:

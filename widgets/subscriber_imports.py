@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from widgets import audit, jobs, newsletters, suppressions, tables
+from widgets import audit, jobs, newsletters, suppressions, tables, webhooks
 from widgets.addresses import Address, BadAddress, Hasher, parse
 from widgets.audit import Subject
 from widgets.jobs import Outcome, Task
@@ -33,6 +33,7 @@ from widgets.newsletter_texts import BadWords, language
 from widgets.service import Service
 from widgets.tables import BadRow, Row
 from widgets.text import clean
+from widgets.webhooks import Event
 from widgets.wording import SLUG
 
 KIND = "import subscribers"
@@ -333,6 +334,12 @@ def _take_in(session: Session, slug: str, some: Sequence[Candidate], now: dateti
             insert(session, Consent),
             [{"subscription_id": subscriptions[key], **_evidence(wanted[key])} for key in unknown],
         )
+        webhooks.tell_all(
+            session,
+            Event.CONFIRMED,
+            lambda: [(_told(slug, who, wanted[key]), who) for key, who in unknown.items()],
+            now,
+        )
     # the few that we know from elsewhere, one by one
     return len(unknown) + sum(
         newsletters.confirm_elsewhere(
@@ -369,6 +376,13 @@ def _evidence(one: Candidate) -> dict[str, Any]:
         "asked_at": one.consented_at,
         "given_at": one.consented_at,
     }
+
+
+def _told(slug: str, subscriber_id: uuid.UUID, one: Candidate) -> dict[str, str | None]:
+    """What programs are told of them."""
+    return newsletters.told(
+        slug, subscriber_id, one.address, site=one.site, lang=one.lang, method="import"
+    )
 
 
 def _parts(candidates: Sequence[Candidate], most: int) -> Iterator[Sequence[Candidate]]:

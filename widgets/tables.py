@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,6 +102,21 @@ def lines(
             {name: "" if value is None else guarded(str(value)) for name, value in row.items()}
         )
     yield line.getvalue()
+
+
+def exported(
+    columns: Sequence[str], rows: Iterable[Mapping[str, object]], form: str
+) -> Iterator[str]:
+    """Rows line by line. form: "csv", in which several values of one column stand with semicolons
+    between them and nothing is a formula to a spreadsheet, or "ndjson": an object a line, as it
+    is."""
+    if form == "csv":
+        return lines(columns, ({n: _in_cell(v) for n, v in row.items()} for row in rows), end="\n")
+    return (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _in_cell(value: object) -> object:
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def guarded(value: str) -> str:

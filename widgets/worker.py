@@ -1,6 +1,6 @@
 """The loop that delivers what somebody waits for; beside it, those that fetch feeds, do what
 editors asked for, publish what is due, put issues of newsletters into the outbox and deliver them,
-take in what comes back, keep partners in step, and tidy up once an hour."""
+take in what comes back, keep partners in step, tell other programs, and tidy up once an hour."""
 
 import logging
 import threading
@@ -17,6 +17,7 @@ from widgets import (
     partner_sync,
     publication,
     reports,
+    webhook_delivery,
     work,
 )
 from widgets.delivery import deliver_due, transport
@@ -41,7 +42,16 @@ def run(service: Service, stopping: threading.Event) -> None:
             log.info("took over %d messages of a worker that is gone", released)
     # Beside the mail, which must not wait for a stranger's slow server or for a long import. What
     # is under way when all ends is taken up again after its lease.
-    beside = (_fetch_feeds, _work, _publish, _send_issues, _take_back, _synchronise, _tidy)
+    beside = (
+        _fetch_feeds,
+        _work,
+        _publish,
+        _send_issues,
+        _take_back,
+        _synchronise,
+        webhook_delivery.run,
+        _tidy,
+    )
     for loop in beside:
         threading.Thread(target=loop, args=(service, stopping), daemon=True).start()
     post = transport(service)

@@ -32,7 +32,7 @@ from tests.samples import (
     subscribed,
 )
 from tests.web.console.conftest import EditorAtWork
-from widgets import address_changes, editors, previews
+from widgets import address_changes, api_keys, editors, previews, webhooks
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.delivery import deliver_due, transport
@@ -41,6 +41,7 @@ from widgets.pacing import Limits
 from widgets.service import Service
 from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
+from widgets.webhooks import Event
 
 _PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
 ROUND_TRIP = 14_600  # bytes on the wire
@@ -72,9 +73,21 @@ def filled(app: Flask, service: Service, tmp_path: Path) -> dict[str, Any]:
     with service.database.reading() as session:
         newest = select(Subscriber.id).order_by(Subscriber.created_at.desc())
         other = session.scalars(newest).all()[0]
+    reader.sign_up("dora@example.org")
+    with service.database.reading() as session:
+        dora = session.scalars(
+            select(Subscriber.id).where(Subscriber.address == "dora@example.org")
+        ).one()
     subscribed(service, "cy@example.org")
     issued(service, at=datetime.now(UTC))
     return {
+        "webhooks.do": [{"number": 2, "act": "test"}],
+        "api.list_subscribers": [{"slug": "weekly"}],
+        "api.sign_up": [{"slug": "weekly"}],
+        "api.show_subscriber": [{"slug": "weekly", "subscriber_id": dora}],
+        "api.unsubscribe": [{"slug": "weekly", "subscriber_id": dora}],
+        "api.show_statement": [{"slug": "river-gate"}],
+        "api.list_signatories": [{"slug": "river-gate"}],
         "back_issues.archive": [{"slug": "weekly"}],
         "back_issues.issue": [{"slug": "weekly", "number": 1}],
         "back_issues.feed": [{"slug": "weekly"}],
@@ -171,11 +184,22 @@ def answers(
 ) -> list[tuple[str, TestResponse]]:
     """Every route of the URL map, by every method, as it answers; also wrongly asked."""
     found: list[tuple[str, TestResponse]] = []
+    with service.database.writing() as session:
+        now = datetime.now(UTC)
+        _, key = api_keys.make(session, "The tests", True, COMMAND_LINE, now)
+        webhooks.add(
+            session, "https://crm.example/", list(Event), service.settings, COMMAND_LINE, now
+        )
     for rule in app.url_map.iter_rules():
         for values in filled.get(rule.endpoint, [anything(rule)]):
             path = str(app.url_map.bind("127.0.0.1").build(rule.endpoint, values))
-            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
-                answer = client.open(path, method=method)
+            asked: dict[str, Any] = {}
+            if path.startswith("/api/"):
+                asked = {"headers": {"Authorization": f"Bearer {key}"}}
+            for method in sorted((rule.methods or set()) & {"GET", "POST", "DELETE"}):
+                if asked and method == "POST":
+                    asked["json"] = {"address": "cy@example.org"}
+                answer = client.open(path, method=method, **asked)
                 found.append((f"{method} {path} ({rule.endpoint})", answer))
     wrong = (
         "/nothing",
@@ -192,6 +216,8 @@ def answers(
         "/%FF%FE",
         "/embed/statements/%00",
         "/pictures/../x",
+        "/api/v1/nothing",
+        "/api/v1/members",
     )
     found += [(f"GET {path}", client.get(path)) for path in wrong]
     found += signed_in(app, service)

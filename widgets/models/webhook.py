@@ -32,6 +32,7 @@ class CallState(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"  # given up
+    VOID = "void"  # never to be told: only so that the same work is done whatever there is to tell
 
 
 class WebhookCall(Base):

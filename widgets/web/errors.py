@@ -14,6 +14,8 @@ from widgets.newsletters import NoSuchNewsletter
 from widgets.statements import NoSuchStatement, Notice, Withdrawn
 from widgets.text import long_date
 from widgets.web import cache, parameters, rendering
+from widgets.web.problems import WORDS as WORDS_FOR_PROGRAMS
+from widgets.web.problems import is_asked_by_program, problem
 
 log = logging.getLogger("undersigned.web")
 
@@ -101,7 +103,9 @@ def page(
     more: str | None = None,
 ) -> Response:
     """An error page in the hand of where it appears. notice: the network's own words below ours;
-    more: the path of a page with room for all of them."""
+    more: the path of a page with room for all of them. Programs are told in theirs."""
+    if is_asked_by_program():
+        return problem(status or code, WORDS_FOR_PROGRAMS[code])
     rendering.speak_to_one_reader()
     words = WORDS[code]
     folder = "embeds" if rendering.is_framed() else "pages"

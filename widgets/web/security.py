@@ -4,8 +4,10 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import math
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -37,9 +39,10 @@ LARGEST_POST = 64 * 1024  # bytes; the largest form of ours is far below
 
 
 def install(app: Flask, service: Service) -> None:
-    """Headers on every response of this application, and its client limit."""
+    """Headers on every response of this application, and its limits of clients and of keys."""
     settings = service.settings
-    app.extensions["client limit"] = ClientLimit(settings, service.hasher.key_for("client limit"))
+    for name, limit in (("client limit", settings.client_limit), ("key limit", settings.api_limit)):
+        app.extensions[name] = ClientLimit(limit, settings, service.hasher.key_for(name))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -151,21 +154,21 @@ def client_limit() -> "ClientLimit":
 
 
 class ClientLimit:
-    """How often one client may post. Clients are told apart by a hash of their address under a
-    key that is made anew with each process (or is the service's, where many share a Valkey), and
-    the hashes are kept in memory only."""
+    """How often one client may post, or one key of the API ask. Clients are told apart by a hash of
+    their address under a key that is made anew with each process (or is the service's, where many
+    share a Valkey), and the hashes are kept in memory only."""
 
-    def __init__(self, settings: Settings, shared_key: bytes) -> None:
+    def __init__(self, limit: str, settings: Settings, shared_key: bytes) -> None:
         in_memory = settings.limit_storage.startswith("memory:")
         self._key = secrets.token_bytes(32) if in_memory else shared_key
-        self._limits = parse_many(settings.client_limit) if settings.client_limit else []
+        self._limits = parse_many(limit) if limit else []
         quickly: dict[str, Any] = {} if in_memory else {"socket_timeout": 1}
         storage = storage_from_string(settings.limit_storage, wrap_exceptions=True, **quickly)
         self._limiter = FixedWindowRateLimiter(storage)
 
     def allows(self, client: str | None) -> bool:
-        """Counts one POST of this client, and tells whether it is still within every limit."""
-        who = hmac.new(self._key, _one_client(client or ""), hashlib.sha256).hexdigest()
+        """Counts one request of this client, and tells whether it is still within every limit."""
+        who = self._who(client)
         try:
             # each is counted, also when another is exceeded already
             within = [self._limiter.hit(limit, who) for limit in self._limits]
@@ -173,6 +176,19 @@ class ClientLimit:
         except StorageError as error:  # a lost Valkey must not keep readers out
             log.warning("clients can't be counted: %s", error)
             return True
+
+    def wait(self, client: str | None) -> int:
+        """After how many seconds this client is within every limit again."""
+        who = self._who(client)
+        now = time.time()
+        try:
+            told = [self._limiter.get_window_stats(limit, who) for limit in self._limits]
+        except StorageError:
+            return 1
+        return max([1, *(math.ceil(one.reset_time - now) for one in told if not one.remaining)])
+
+    def _who(self, client: str | None) -> str:
+        return hmac.new(self._key, _one_client(client or ""), hashlib.sha256).hexdigest()
 
 
 def _one_client(address: str) -> bytes:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, render_template
+from sqlalchemy.orm import Session
 
 from widgets import images, languages, signatories, statements
 from widgets.signatories import Tally
@@ -65,11 +66,17 @@ def json_feed() -> Response:
 def statement(slug: str) -> Response:
     """One statement with all its names; described in docs/machines.md."""
     with service().database.reading() as session:
-        shown = statements.standing(session, slug, statement_languages(asked_look().lang))
-        names = signatories.listed(session, shown.id)
-        tally = signatories.tally(session, shown.id)
-    data = {
-        **_named(shown),
+        return _public(_json(data(session, slug)), "application/json")
+
+
+def data(session: Session, slug: str) -> dict[str, Any]:
+    """A statement with all its names, in the language that the address asks for. Raises
+    NoSuchStatement and Withdrawn."""
+    shown = statements.standing(session, slug, statement_languages(asked_look().lang))
+    names = signatories.listed(session, shown.id)
+    tally = signatories.tally(session, shown.id)
+    return {
+        **named(shown),
         "languages": {tag: statement_url(shown, tag) for tag in shown.languages},
         "date": shown.published_on.isoformat(),
         "updated": shown.updated_at.isoformat(timespec="seconds"),
@@ -87,15 +94,17 @@ def statement(slug: str) -> Response:
         "correction": _notice_as_data(shown.correction),
         "withdrawn": None,
     }
-    return _public(_json(data), "application/json")
 
 
 @blueprint.errorhandler(Withdrawn)
 def withdrawn(error: Withdrawn) -> Response:
-    gone = error.statement
+    return _open(_json({**named(error.statement), **withdrawal(error.statement)}), 410)
+
+
+def withdrawal(gone: Shown) -> dict[str, Any]:
+    """When a statement was withdrawn, and why."""
     assert gone.withdrawn_on
-    told = {"withdrawn": gone.withdrawn_on.isoformat(), "reason": _notice_as_data(gone.withdrawal)}
-    return _open(_json({**_named(gone), **told}), 410)
+    return {"withdrawn": gone.withdrawn_on.isoformat(), "reason": _notice_as_data(gone.withdrawal)}
 
 
 @blueprint.errorhandler(NoSuchStatement)
@@ -158,7 +167,8 @@ def _item(statement: Shown, tally: Tally) -> dict[str, Any]:
     return item
 
 
-def _named(statement: Shown) -> dict[str, str]:
+def named(statement: Shown) -> dict[str, str]:
+    """What a statement is known by."""
     return {
         "slug": statement.slug,
         "url": statement_url(statement),

@@ -24,10 +24,12 @@ from widgets.web.console import (
     newsletters,
     partners,
     pictures,
+    programs,
     publishing,
     statements,
     subscribers,
     trail,
+    webhooks,
 )
 from widgets.web.console.asked import page_link
 from widgets.web.console.door import Screen, editor_of_page, is_of_console
@@ -49,6 +51,8 @@ SCREENS: tuple[Screen, ...] = (
     partners.screen,
     subscribers.screen,
     mail.screen,
+    programs.screen,
+    webhooks.screen,
 )
 # What stands at the head of every screen: a word, the endpoint, and who may go there.
 MENU = (
@@ -57,6 +61,7 @@ MENU = (
     ("Newsletters", "newsletters.index", Role.EDITOR),
     ("Subscribers", "subscribers.index", Role.ADMINISTRATOR),
     ("Mail", "mail.index", Role.EDITOR),
+    ("Programs", "programs.index", Role.ADMINISTRATOR),
     ("Audit", "trail.index", Role.EDITOR),
     ("Editors", "editors.index", Role.ADMINISTRATOR),
 )
