@@ -6,7 +6,7 @@ However often a worker dies, nobody is passed over and nobody gets two.
 
 import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session, joinedload
@@ -30,6 +30,7 @@ log = logging.getLogger("undersigned.dispatch")
 STEP = 500  # messages in one transaction
 AHEAD = 5000  # messages of an issue that could go out at most before more are written
 FAR_AHEAD = 200_000  # the same of all that wait: for the turn of their domain, too
+HEAD_START = timedelta(days=1)  # of an alert
 LAST = uuid.UUID(int=2**128 - 1)  # the cursor of an issue that has been written for everybody
 
 
@@ -196,6 +197,8 @@ def _write(session: Session, digest: Digest, now: datetime) -> None:
     if digest.cursor is not None:
         query = query.where(Subscription.id > digest.cursor)
     to = session.scalars(query).all()
+    # The outbox is emptied by this moment: an alert goes before the issue that is under way.
+    turn = now - HEAD_START if digest.rhythm == Rhythm.EACH else now
     if to:
         session.execute(
             insert(Message),
@@ -208,7 +211,7 @@ def _write(session: Session, digest: Digest, now: datetime) -> None:
                     "subscription_id": subscription,
                     "state": MessageState.WAITING,
                     "attempts": 0,
-                    "not_before": now,
+                    "not_before": turn,
                     "created_at": now,
                 }
                 for subscription in to
