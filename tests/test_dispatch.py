@@ -298,6 +298,23 @@ def test_what_is_left_out_is_not_proposed_again(service: Service) -> None:
     assert waiting(service) == ["In"]
 
 
+def test_who_has_only_a_subject_in_their_language_reads_the_introduction_in_another(
+    service: Service,
+) -> None:
+    digest_id = prepared(service)
+    empty = digests.text_fingerprint(None)
+    with service.database.writing() as session:
+        for lang, words in (("en", {"introduction": "Dear reader"}), ("fr", {"subject": "Lisez"})):
+            digests.write(session, digest_id, lang, words, empty, ANNA, BEFORE)
+        digest = digests.get(session, digest_id)
+        made = editions.make(session, digest, [], "fr-CA", BEFORE)
+    assert (made.subject, made.introduction, made.introduction_lang) == (
+        "Lisez",
+        "Dear reader",
+        "en",
+    )
+
+
 def test_an_introduction_stands_above_in_its_language(service: Service) -> None:
     published(service, at=BEFORE)
     digest_id = prepared(service)
