@@ -537,6 +537,21 @@ def _reopen(session: Session, digest: Digest) -> None:
     )
 
 
+def with_statement(session: Session, statement_id: int) -> Sequence[Digest]:
+    """The issues that are being sent or were, and have a statement in them; the newest first."""
+    return session.scalars(
+        select(Digest)
+        .options(joinedload(Digest.newsletter))
+        .join(DigestStatement, DigestStatement.digest_id == Digest.id)
+        .where(
+            DigestStatement.statement_id == statement_id,
+            DigestStatement.is_in,
+            Digest.number.is_not(None),
+        )
+        .order_by(Digest.started_at.desc(), Digest.id)
+    ).all()
+
+
 def is_of_a_digest(session: Session, statement_id: int) -> bool:
     """Whether a statement went out in an issue."""
     return bool(

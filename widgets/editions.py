@@ -275,14 +275,15 @@ def _item(session: Session, shown: Shown, subjects: list[list[str]], *, whole: b
         picture=_picture(shown),
         names=tally.organisations,
         people=tally.people,
-        correction=_correction(shown),
+        correction=correction(shown),
         topics=list(shown.topics),
         countries=list(shown.countries),
         subjects=subjects,
     )
 
 
-def _correction(shown: Shown) -> Correction | None:
+def correction(shown: Shown) -> Correction | None:
+    """What readers are told was corrected in a statement."""
     notice = shown.correction
     return Correction(notice.text, notice.lang, notice.on.isoformat()) if notice else None
 

@@ -17,6 +17,7 @@ from tests.test_preferences import add_newsletter
 from widgets import links, newsletters, records
 from widgets.addresses import parse
 from widgets.delivery import deliver_due, transport
+from widgets.languages import gettext, speaking
 from widgets.models import (
     Message,
     MessageState,
@@ -421,7 +422,8 @@ def test_a_link_that_was_asked_for_too_often_sends_no_more(
     reader: Reader, theirs: str, service: Service
 ) -> None:
     for _ in range(6):
-        send(reader, reader.open(theirs), "Mail me that link")
+        page = send(reader, reader.open(theirs), "Mail me that link")
+    assert "You have had several mails from us today" in page.text
 
     with service.database.reading() as session:
         waiting = session.scalars(
@@ -438,4 +440,12 @@ def test_the_page_speaks_the_language_of_the_subscription(
     with service.database.reading() as session:
         token = service.links.preferences(session.scalars(select(Subscriber.id)).one())
 
-    assert f'<html lang="{lang}"' in reader.open(f"/preferences/{token}").html
+    page = reader.open(f"/preferences/{token}")
+    assert f'<html lang="{lang}"' in page.html
+
+    forms = [form for form in page.forms if form.fields.get("do") == "address"]
+    with speaking(lang):
+        complaint = gettext("Please type your e-mail address.")
+    assert complaint in reader.post(forms[0].action, {**forms[0].fields, "address": ""}).html
+    gone = reader.press(reader.open(f"/preferences/{token}/erase"))
+    assert f'<html lang="{lang}"' in gone.html

@@ -36,6 +36,10 @@ SAID = {
     "address": N_("We send a mail to the new address. Its button makes the change."),
     "record": N_("We send you a mail with a link to all that we keep of you."),
     "left": N_("You have left everything. Nothing more comes to you."),
+    "enough": N_(
+        "You have had several mails from us today, and one of them may have the link. Please ask "
+        "again tomorrow."
+    ),
     "sent": N_("If we still have your address, a new link is on its way to it."),
 }
 
@@ -52,6 +56,8 @@ def act(token: str) -> AnyResponse:
     if do == "again":
         return _new_link(service().links.read_old_preferences(token))
     subscriber = service().links.read_preferences(token)
+    with suppress(SQLAlchemyError):  # what is wrong is told even so
+        _speak_to(subscriber)
     if is_foreign_post(service().settings):
         return _given_back(subscriber, gettext(FOREIGN), 403)
     if not client_limit().allows(request.remote_addr):
@@ -79,9 +85,10 @@ def erase(token: str) -> AnyResponse:
     if is_foreign_post(service().settings):
         return redirect(this_page(), 303)
     never_again = request.form.get("never") == "yes"
+    _speak_to(subscriber)  # of whoever is gone, nobody knows the language
     with service().database.writing() as session:
         preferences.erase(session, service().hasher, subscriber, never_again, datetime.now(UTC))
-    return redirect(this_page(), 303)
+    return redirect(f"{request.path}?{urlencode({'lang': spoken()})}", 303)
 
 
 @blueprint.get("/address/<token>")
@@ -219,8 +226,7 @@ def _new_address(subscriber: uuid.UUID) -> AnyResponse:
 
 
 def _mail_record(subscriber: uuid.UUID) -> AnyResponse:
-    _mail_link(subscriber, "record")
-    return _back("record")
+    return _back("record" if _mail_link(subscriber, "record") else "enough")
 
 
 def _leave(subscriber: uuid.UUID) -> AnyResponse:
@@ -238,9 +244,9 @@ def _new_link(subscriber: uuid.UUID) -> AnyResponse:
     return _back("sent")
 
 
-def _mail_link(subscriber: uuid.UUID, kind: str) -> None:
+def _mail_link(subscriber: uuid.UUID, kind: str) -> bool:
     with service().database.writing() as session:
-        preferences.mail_link(
+        return preferences.mail_link(
             session, service().hasher, mail_limits(), subscriber, kind, datetime.now(UTC)
         )
 
