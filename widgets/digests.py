@@ -207,15 +207,14 @@ def is_news(
 
 
 def _in_earlier_ones(newsletter: Newsletter, rhythm: str) -> Select[int]:
-    return (
+    query = (
         select(DigestStatement.statement_id)
         .join(Digest, Digest.id == DigestStatement.digest_id)
-        .where(
-            Digest.newsletter_id == newsletter.id,
-            Digest.rhythm == rhythm,
-            Digest.state.not_in(NOT_BEGUN),
-        )
+        .where(Digest.newsletter_id == newsletter.id, Digest.state.not_in(NOT_BEGUN))
     )
+    # What was in a weekly issue is not sent at once any more: else a newsletter that begins to
+    # come for each statement would send its readers once more what they have just read.
+    return query if rhythm == Rhythm.EACH else query.where(Digest.rhythm == rhythm)
 
 
 def left_out(session: Session, digest: Digest) -> set[int]:
