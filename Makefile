@@ -37,6 +37,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/bench.py
+	$(BIN)/python bench/sending.py
 
 # The translators' files, up to date with what the code and the templates say.
 catalogues: $(VENV)/.dev

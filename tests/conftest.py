@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
@@ -21,7 +22,7 @@ from jinja2.bccache import Bucket
 from PIL import Image
 
 from tests.actors import Program, Reader, Relay
-from widgets import create_app, images
+from widgets import cli, create_app, images
 from widgets import settings as setting_values
 from widgets.models import Database
 from widgets.service import Service, make_ready, open_service
@@ -223,6 +224,42 @@ def client(app: Flask) -> FlaskClient:
 def reader(client: FlaskClient) -> Reader:
     """Somebody in front of the pages: fills in forms as they are, and presses buttons."""
     return Reader(client)
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings of the service under test, as a shell would give them."""
+    return {
+        "UNDERSIGNED_SECRET_KEY": str(settings.secret_key),
+        "UNDERSIGNED_HASH_KEY": str(settings.hash_key),
+        "UNDERSIGNED_DATABASE_URL": settings.database_url,
+        "UNDERSIGNED_INSTANCE_PATH": str(settings.instance_path),
+        "UNDERSIGNED_BASE_URL": "http://network.test",
+    }
+
+
+@pytest.fixture
+def run(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Result]]:
+    """Gives a command, in this process; NAME=value are settings."""
+    opened: list[Service] = []
+
+    def open_and_remember(settings: Settings) -> Service:
+        opened.append(open_service(settings))
+        return opened[-1]
+
+    monkeypatch.setattr(cli, "open_service", open_and_remember)
+
+    def run(*command: str, **changes: str) -> Result:
+        values = environment | {f"UNDERSIGNED_{name}": text for name, text in changes.items()}
+        result = CliRunner().invoke(cli.main, list(command), env={**values, "HOST": "", "PORT": ""})
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    yield run
+    for one in opened:
+        one.database.close()
 
 
 @pytest.fixture

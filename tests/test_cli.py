@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import update
 
 from tests.actors import CHECKOUT
@@ -25,47 +25,12 @@ from widgets.models import Member, State, Statement, Subscriber, Suppression
 from widgets.models.fact import content_version
 from widgets.newsletters import Answer
 from widgets.pacing import Limits
-from widgets.service import Service, open_service
-from widgets.settings import Settings
+from widgets.service import Service
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 COLUMNS = "address,state,since,site,lang,consent,asked_at,confirmed_at,method"
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def environment(settings: Settings) -> dict[str, str]:
-    """The settings of the service under test, as a shell would give them."""
-    return {
-        "UNDERSIGNED_SECRET_KEY": str(settings.secret_key),
-        "UNDERSIGNED_HASH_KEY": str(settings.hash_key),
-        "UNDERSIGNED_DATABASE_URL": settings.database_url,
-        "UNDERSIGNED_INSTANCE_PATH": str(settings.instance_path),
-        "UNDERSIGNED_BASE_URL": "http://network.test",
-    }
-
-
-@pytest.fixture
-def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Gives a command, in this process; NAME=value are settings."""
-    opened: list[Service] = []
-
-    def open_and_remember(settings: Settings) -> Service:
-        opened.append(open_service(settings))
-        return opened[-1]
-
-    monkeypatch.setattr(cli, "open_service", open_and_remember)
-
-    def run(*command: str, **changes: str) -> Result:
-        values = environment | {f"UNDERSIGNED_{name}": text for name, text in changes.items()}
-        result = CliRunner().invoke(cli.main, list(command), env={**values, "HOST": "", "PORT": ""})
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-        return result
-
-    yield run
-    for one in opened:
-        one.database.close()
 
 
 @pytest.fixture
@@ -736,3 +701,12 @@ def test_a_partner_that_can_not_be_used_is_told(run: Run) -> None:
     away = add("weekly", "mailman", "http://127.0.0.1:9", "news.lists.example")
     assert away.exit_code == 1
     assert "It was added, but: It can’t be reached" in away.output
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_key_for_signing_mail_that_is_not_there_ends_the_start(run: Run, command: str) -> None:
+    done = run(command, DKIM_SELECTOR="news", DKIM_KEY="/nowhere/key.pem")
+    assert done.exit_code == 1
+    assert done.output.startswith(
+        "Error: The settings can't be used.\nUNDERSIGNED_DKIM_KEY: /nowhere/key.pem can't be read"
+    )

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from email.policy import SMTPUTF8
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import trustme
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from tests.actors import Relay, quiet_port, wait_until
+from tests.actors import QuickRelay, Relay, quiet_port, wait_until
 from tests.test_newsletters import Desk
 from widgets import delivery, outbox, worker
 from widgets.delivery import (
@@ -57,11 +58,12 @@ def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "is_local_host", lambda _host: False)
 
 
-def letter(to: str = "anna@example.org") -> EmailMessage:
+def letter(to: str = "anna@example.org") -> bytes:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "news@network.example", to, "Hello"
+    mail["From"], mail["Subject"] = "news@network.example", "Hello"
+    mail["To"] = to.partition(">")[0]
     mail.set_content(".A line that begins with a dot.\n")
-    return mail
+    return mail.as_bytes(policy=SMTPUTF8)
 
 
 def send(url: str, to: str = "anna@example.org") -> None:
@@ -293,14 +295,14 @@ def test_whatever_goes_wrong_with_one_mail_the_next_goes_out(
     desk = Desk(mailing)
     desk.sign_up("first@example.org")
     desk.sign_up("second@example2.org")
-    send_message = smtplib.SMTP.send_message
+    sendmail = smtplib.SMTP.sendmail
 
-    def failing(self: smtplib.SMTP, mail: EmailMessage, **how: object) -> object:
-        if "first" in str(mail["To"]):
+    def failing(self: smtplib.SMTP, sender: str, to: list[str], *mail: object) -> object:
+        if "first" in to[0]:
             "\ud800".encode()
-        return send_message(self, mail, **how)  # type: ignore[arg-type]
+        return sendmail(self, sender, to, *mail)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(smtplib.SMTP, "send_message", failing)
+    monkeypatch.setattr(smtplib.SMTP, "sendmail", failing)
     deliver(mailing)
 
     assert [mail.recipients for mail in relay.delivered] == [["second@example2.org"]]
@@ -416,3 +418,69 @@ def test_the_worker_waits_for_a_database_that_is_away(
         stopping.set()
         running.join(10)
     assert not running.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "down"),
+    [
+        ("MAIL", "550 5.7.1 not from you", True),
+        ("MAIL", "421 4.3.2 going down", True),
+        ("RCPT", "451 4.7.1 greylisted", False),
+        ("RCPT", "421 4.7.0 too much", True),
+        ("DATA", "451 4.3.0 later", False),
+        ("DATA", "421 4.3.2 going down", True),
+        (".", "452 4.3.1 disk full", False),
+        (".", "421 4.3.2 going down", True),
+    ],
+)
+def test_a_relay_that_takes_commands_together_is_understood_when_it_takes_nothing(
+    command: str, answer: str, down: bool
+) -> None:
+    with QuickRelay(lambda line: answer if line.startswith(command) else None) as relay:
+        transport = SmtpTransport(relay.url)
+        with pytest.raises(RefusedForNow) as refused:
+            transport.send(letter(), "news@network.example", "anna@example.org")
+        assert (str(refused.value), refused.value.relay_down) == (answer, down)
+        assert relay.taken == []
+        relay.answer = lambda _line: None  # the connection, or a new one, is good for the next
+        transport.send(letter("ben@example.org"), "news@network.example", "ben@example.org")
+        transport.close()
+        assert [one.to for one in relay.taken] == ["ben@example.org"]
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA", "."])
+def test_a_refusal_for_good_among_commands_sent_together(command: str) -> None:
+    with QuickRelay(lambda line: "550 5.1.1 no" if line.startswith(command) else None) as relay:
+        with pytest.raises(RefusedForGood, match=r"^550 5\.1\.1 no$"):
+            send(relay.url)
+        assert relay.taken == []
+
+
+def test_a_relay_that_wants_the_mail_of_nobody_gets_an_empty_one() -> None:
+    def eager(line: str) -> str | None:
+        return {"RCPT": "550 5.1.1 no", "DATA": "354 go on"}.get(line[:4])
+
+    with QuickRelay(eager) as relay:
+        transport = SmtpTransport(relay.url)
+        with pytest.raises(RefusedForGood):
+            transport.send(letter(), "news@network.example", "anna@example.org")
+        relay.answer = lambda _line: None
+        transport.send(letter(), "news@network.example", "anna@example.org")
+        transport.close()
+        assert [one.mail.get_content() for one in relay.taken] == [
+            ".A line that begins with a dot.\r\n"
+        ]
+
+
+def test_a_door_that_is_shut_is_told_from_a_relay_that_is_down() -> None:
+    with QuickRelay(lambda line: "421 full" if line == "CONNECT" else None) as relay:
+        with pytest.raises(RefusedForNow) as refused:
+            send(relay.url)
+        assert refused.value.unconnected
+
+
+def test_an_address_cannot_bring_commands_of_its_own() -> None:
+    with QuickRelay() as relay:
+        with pytest.raises(ValueError, match="line break"):
+            send(relay.url, "anna@example.org>\r\nRCPT TO:<eve@example.org")
+        assert not any("eve" in line for line in relay.lines)

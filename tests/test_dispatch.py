@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.samples import published, scheduled, subscribed
-from widgets import digests, dispatch, editions, letters, newsletters, rhythms
+from widgets import digests, dispatch, editions, letters, newsletters, outbox, rhythms
 from widgets.audit import Actor
 from widgets.models import (
     AuditEntry,
@@ -461,3 +461,21 @@ def test_what_was_written_and_approved_for_a_rhythm_that_is_no_more_waits_in_the
     digest = the_digest(service)
     assert (digest.id, digest.rhythm, digest.state) == (digest_id, "monthly", "draft")
     assert digest.due_at == datetime(2026, 12, 3, 8, tzinfo=UTC)
+
+
+def test_an_alert_goes_before_an_issue_that_is_under_way(service: Service) -> None:
+    comes_weekly(service, by_itself=True)
+    subscribed(service, *(f"{n}@example.org" for n in range(3)))
+    subscribed(service, "alerted@example.org", rhythm="each")
+    published(service, at=BEFORE)
+    tick(service, DUE)
+    alarm = DUE + timedelta(minutes=1)
+    published(service, "alarm", at=alarm, title="Alarm")
+    tick(service, alarm)
+    with service.database.writing() as session:
+        minute = timedelta(minutes=1)
+        claimed = outbox.claim(session, "worker", alarm, minute, 2, bulk=True)
+        mails = [letters.compose(service, session, one) for one in claimed]
+    assert [(mail["To"], mail["Subject"]) for mail in mails if mail] == [
+        ("alerted@example.org", "Reopen the reading room"), ("alerted@example.org", "Alarm"),
+    ]  # fmt: skip

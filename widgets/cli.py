@@ -17,6 +17,7 @@ from widgets import (
     addresses,
     audit,
     create_app,
+    digest_commands,
     doctor,
     editors,
     feeds,
@@ -29,6 +30,7 @@ from widgets import (
     partners,
     people,
     records,
+    seals,
     signatories,
     statements,
     supervisor,
@@ -548,6 +550,9 @@ def export_person(address: str) -> None:
         click.echo(people.as_json(people.find(session, service.hasher, key)))
 
 
+digest_commands.install(main, _service)
+
+
 @main.command()
 @click.option("--sample", is_flag=True, help="Load a sample network if the database is empty.")
 def serve(sample: bool) -> None:
@@ -555,6 +560,7 @@ def serve(sample: bool) -> None:
     if sample:
         os.environ.setdefault("UNDERSIGNED_NETWORK_NAME", sample_network.NETWORK_NAME)
     settings = _settings()
+    _check_seal(settings)
     service = _service(upgrade=True)
     parts = [supervisor.Part(["web"], vital=True), supervisor.Part(["worker"])]
     lines = [("The network's pages", settings.url("/"))]
@@ -574,6 +580,14 @@ def serve(sample: bool) -> None:
     announce = threading.Thread(target=_announce, args=(settings, lines), daemon=True)
     announce.start()
     sys.exit(supervisor.run(parts))
+
+
+def _check_seal(settings: Settings) -> None:
+    """What signs our mail must be there before the first is sent."""
+    try:
+        seals.load(settings)
+    except UnsafeSettings as error:
+        raise click.ClickException(f"The settings can't be used.\n{error}") from None
 
 
 def _check_port(host: str, port: int) -> None:
@@ -624,6 +638,7 @@ def worker(tied: bool) -> None:
     supervisor.on_stop_signal(stopping.set)
     if tied:
         supervisor.when_parent_ends(stopping.set)
+    _check_seal(_settings())
     delivery_worker.run(_service(), stopping)
 
 

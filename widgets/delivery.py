@@ -3,23 +3,25 @@
 import contextlib
 import logging
 import mailbox
+import re
 import smtplib
+import socket
 import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from widgets import bounces, letters, outbox
+from widgets import bounces, letters, outbox, seals
 from widgets.logs import without_addresses
+from widgets.seals import Seal
 from widgets.service import Service
 from widgets.settings import is_local_host
 
@@ -31,11 +33,13 @@ BATCH = 20
 
 
 class RefusedForNow(Exception):
-    """The relay can't take it now: try again later. relay_down: nothing else will do better."""
+    """The relay can't take it now: try again later. relay_down: nothing else will do better;
+    unconnected: it did not let us in at all."""
 
-    def __init__(self, reason: str, *, relay_down: bool = False) -> None:
+    def __init__(self, reason: str, *, relay_down: bool = False, unconnected: bool = False) -> None:
         super().__init__(reason)
         self.relay_down = relay_down
+        self.unconnected = unconnected
 
 
 class RefusedForGood(Exception):
@@ -43,21 +47,41 @@ class RefusedForGood(Exception):
 
 
 class Transport(Protocol):
-    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
-        """Hands over one mail. Raises RefusedForNow or RefusedForGood."""
+    def send(self, wire: bytes, sender: str, to: str) -> None:
+        """Hands over one mail, as letters.on_the_wire gives it. Raises RefusedForNow or
+        RefusedForGood."""
 
     def close(self) -> None: ...
 
 
 def transport(service: Service) -> Transport:
+    """The way out for all our mail. Raises UnsafeSettings where it is to be signed and can't be."""
     settings = service.settings
+    seal = seals.load(settings)
+    way: Transport
     if settings.smtp_url:
-        return SmtpTransport(settings.smtp_url)
-    return MailboxTransport(mailbox_folder(settings.instance_path))
+        way = SmtpTransport(settings.smtp_url)
+    else:
+        way = MailboxTransport(mailbox_folder(settings.instance_path))
+    return Sealing(way, seal) if seal else way
 
 
 def mailbox_folder(instance_path: Path) -> Path:
     return instance_path / "mailbox"
+
+
+class Sealing:
+    """Signs each mail before it goes another way out."""
+
+    def __init__(self, way: Transport, seal: Seal) -> None:
+        self._way = way
+        self._seal = seal
+
+    def send(self, wire: bytes, sender: str, to: str) -> None:
+        self._way.send(self._seal.sealed(wire), sender, to)
+
+    def close(self) -> None:
+        self._way.close()
 
 
 class MailboxTransport:
@@ -66,8 +90,8 @@ class MailboxTransport:
     def __init__(self, folder: Path) -> None:
         self._box = mailbox.Maildir(folder, create=True)
 
-    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
-        self._box.add(mail.as_bytes(policy=SMTPUTF8))
+    def send(self, wire: bytes, sender: str, to: str) -> None:
+        self._box.add(wire)
 
     def close(self) -> None:
         self._box.close()
@@ -93,17 +117,17 @@ class SmtpTransport:
         self._connection: smtplib.SMTP | None = None
         self._used_at = 0.0
 
-    def send(self, mail: EmailMessage, sender: str, to: str) -> None:
+    def send(self, wire: bytes, sender: str, to: str) -> None:
         kept = self._connection is not None
         try:
-            self._send(self._connected(), mail, sender, to)
+            self._send(self._connected(), wire, sender, to)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
             if not kept or isinstance(error, smtplib.SMTPResponseException):
                 raise RefusedForNow(_reason(error), relay_down=True) from error
             # The relay had closed the kept connection in the meantime: once more, on a new one.
             try:
-                self._send(self._connected(), mail, sender, to)
+                self._send(self._connected(), wire, sender, to)
             except OSError as again:
                 self.close()
                 raise RefusedForNow(_reason(again), relay_down=True) from again
@@ -114,9 +138,9 @@ class SmtpTransport:
                 self._connection.quit()
             self._connection = None
 
-    def _send(self, smtp: smtplib.SMTP, mail: EmailMessage, sender: str, to: str) -> None:
+    def _send(self, smtp: smtplib.SMTP, wire: bytes, sender: str, to: str) -> None:
         try:
-            smtp.send_message(mail, from_addr=sender, to_addrs=[to])
+            _hand_over(smtp, wire, sender, to)
             self._used_at = time.monotonic()
         except smtplib.SMTPNotSupportedError as error:
             raise RefusedForGood(
@@ -127,7 +151,10 @@ class SmtpTransport:
             self._after_refusal(code, _text(code, answer))
         except smtplib.SMTPSenderRefused as error:
             # It is us they don't take: a setting to mend, and no reader's fault.
-            smtp.rset()
+            if error.smtp_code == 421:
+                self.close()
+            else:
+                smtp.rset()
             raise RefusedForNow(
                 _text(error.smtp_code, error.smtp_error), relay_down=True
             ) from error
@@ -151,7 +178,10 @@ class SmtpTransport:
             if not alive:
                 self.close()
         if self._connection is None:
-            self._connection = self._connect()
+            try:
+                self._connection = self._connect()
+            except OSError as error:  # what smtplib raises is that too
+                raise RefusedForNow(_reason(error), relay_down=True, unconnected=True) from error
             self._used_at = time.monotonic()
         return self._connection
 
@@ -167,17 +197,20 @@ class SmtpTransport:
                 else:
                     smtp = smtplib.SMTP(self._host, self._port, timeout=SMTP_TIMEOUT)
                 unless_ready.callback(smtp.close)
+                # The end of a mail is not to wait until its beginning was acknowledged.
+                if isinstance(smtp.sock, socket.socket):
+                    smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if not self._tls:
                     smtp.ehlo()
                     self._upgrade(smtp, checked)
                 if self._user:
                     smtp.login(self._user, self._password)
-            except smtplib.SMTPException as error:
-                raise RefusedForNow(_reason(error), relay_down=True) from error
             except OSError:  # a wrong certificate too, which is also a ValueError
                 raise
             except ValueError as error:  # what the relay says, or our password, can't be read
-                raise RefusedForNow(type(error).__name__, relay_down=True) from error
+                raise RefusedForNow(
+                    type(error).__name__, relay_down=True, unconnected=True
+                ) from error
             unless_ready.pop_all()
         return smtp
 
@@ -198,6 +231,58 @@ class SmtpTransport:
         smtp.ehlo()
 
 
+def _hand_over(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str) -> None:
+    """One mail through an open connection. Raises as smtplib.SMTP.sendmail does."""
+    smtp.ehlo_or_helo_if_needed()
+    options = []
+    if not (sender + to).isascii():
+        if not smtp.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError
+        options = ["SMTPUTF8", "BODY=8BITMIME"]
+    if smtp.has_extn("pipelining"):
+        _at_once(smtp, wire, sender, to, options)
+    else:
+        smtp.sendmail(sender, [to], wire, options)
+
+
+def _at_once(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str, options: Sequence[str]) -> None:
+    """The same, with the commands before the mail sent together (RFC 2920): it waits for the relay
+    twice and not four times."""
+    if smtp.has_extn("size"):
+        options = [f"SIZE={len(wire)}", *options]
+    commands = (
+        " ".join((f"MAIL FROM:<{sender}>", *options)),
+        f"RCPT TO:<{to}>",
+        "DATA",
+    )
+    if any(sign in command for command in commands for sign in "\r\n"):
+        raise ValueError("an address has a line break in it")
+    smtp.send("".join(f"{command}\r\n" for command in commands).encode())
+    mail = smtp.getreply()
+    rcpt = mail if mail[0] == 421 else smtp.getreply()
+    data = rcpt if rcpt[0] == 421 else smtp.getreply()
+    if mail[0] != 250 or rcpt[0] not in (250, 251):
+        if data[0] == 354:  # it wants a mail all the same: an empty one, to nobody
+            smtp.send(b".\r\n")
+            smtp.getreply()
+        if mail[0] != 250:
+            raise smtplib.SMTPSenderRefused(*mail, sender)
+        if rcpt[0] != 421:
+            smtp.rset()
+        raise smtplib.SMTPRecipientsRefused({to: rcpt})
+    if data[0] == 354:
+        end = b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"
+        smtp.send(_LINE_OF_A_DOT.sub(b"..", wire) + end)
+        data = smtp.getreply()
+    if data[0] != 250:
+        if data[0] != 421:
+            smtp.rset()
+        raise smtplib.SMTPDataError(*data)
+
+
+_LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
 def deliver_due(
     service: Service,
     transport: Transport,
@@ -206,7 +291,8 @@ def deliver_due(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     stopping: threading.Event | None = None,
 ) -> int:
-    """Sends the messages that are due, up to BATCH; returns how many were tried.
+    """Sends the messages that somebody waits for and that are due, up to BATCH; returns how many
+    were tried.
 
     Each outcome is committed before the next message is begun. What can't be sent before the
     lease runs out, or after the relay went away, is given back.
@@ -247,15 +333,12 @@ def _deliver(
         with database.reading() as session:
             mail = letters.compose(service, session, message)
         if mail is not None:
-            sender = bounces.return_path(settings, service.links, message)
-            transport.send(mail, sender, letters.addressee(mail))
+            sender, to = sender_of(service, message), letters.addressee(mail)
+            transport.send(letters.on_the_wire(mail, sender), sender, to)
     except RefusedForGood as error:
         log.warning("message %s was refused: %s", message, error)
-        report = bounces.of_refusal(message, str(error))
         with database.writing() as session:
-            if report:
-                bounces.record(session, service.hasher, report, clock())
-            outbox.refused(session, worker, message, clock(), str(error))
+            refused(service, session, worker, message, clock(), str(error))
     except RefusedForNow as error:
         log.warning("message %s was put off: %s", message, error)
         with database.writing() as session:
@@ -271,10 +354,30 @@ def _deliver(
     else:
         with database.writing() as session:
             if mail is None:
-                outbox.void(session, worker, message, clock())
+                outbox.void(session, worker, clock(), message)
             else:
-                outbox.sent(session, worker, message, clock())
+                outbox.sent(session, worker, clock(), message)
     return True
+
+
+def sender_of(service: Service, message: uuid.UUID) -> str:
+    """The envelope's sender of a message: who is told where it can't be delivered."""
+    return bounces.return_path(service.settings, service.links, message)
+
+
+def refused(
+    service: Service,
+    session: Session,
+    worker: str,
+    message: uuid.UUID,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Records that the relay will never take a message, of either lane, and what follows from it
+    for whoever it was for."""
+    if report := bounces.of_refusal(message, reason):
+        bounces.record(session, service.hasher, report, now)
+    outbox.refused(session, worker, message, now, reason)
 
 
 def _reason(error: Exception) -> str:

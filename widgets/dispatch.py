@@ -6,7 +6,7 @@ However often a worker dies, nobody is passed over and nobody gets two.
 
 import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, insert, select
 from sqlalchemy.orm import Session, joinedload
@@ -28,7 +28,9 @@ from widgets.models import (
 log = logging.getLogger("undersigned.dispatch")
 
 STEP = 500  # messages in one transaction
-AHEAD = 5000  # messages of an issue that wait at most before more are written
+AHEAD = 5000  # messages of an issue that could go out at most before more are written
+FAR_AHEAD = 200_000  # the same of all that wait: for the turn of their domain, too
+HEAD_START = timedelta(days=1)  # of an alert
 LAST = uuid.UUID(int=2**128 - 1)  # the cursor of an issue that has been written for everybody
 
 
@@ -158,7 +160,9 @@ def expand(database: Database, digest_id: uuid.UUID, now: datetime) -> bool:
         digest = session.get(Digest, digest_id)
         if digest is None or digest.state != DigestState.SENDING:
             return False
-        if _waiting(session, digest) >= AHEAD:
+        if _waiting(session, digest, AHEAD, now) == AHEAD:
+            return False
+        if _waiting(session, digest, FAR_AHEAD) == FAR_AHEAD:
             return False
     with database.writing() as session:
         held = session.scalar(
@@ -170,7 +174,7 @@ def expand(database: Database, digest_id: uuid.UUID, now: datetime) -> bool:
         if held is None:  # stopped meanwhile, or another worker is at it
             return False
         if held.cursor == LAST:
-            if not _waiting(session, held):
+            if not _waiting(session, held, 1):
                 digests.finish(session, held, now)
             return False
         _write(session, held, now)
@@ -193,6 +197,8 @@ def _write(session: Session, digest: Digest, now: datetime) -> None:
     if digest.cursor is not None:
         query = query.where(Subscription.id > digest.cursor)
     to = session.scalars(query).all()
+    # The outbox is emptied by this moment: an alert goes before the issue that is under way.
+    turn = now - HEAD_START if digest.rhythm == Rhythm.EACH else now
     if to:
         session.execute(
             insert(Message),
@@ -205,7 +211,7 @@ def _write(session: Session, digest: Digest, now: datetime) -> None:
                     "subscription_id": subscription,
                     "state": MessageState.WAITING,
                     "attempts": 0,
-                    "not_before": now,
+                    "not_before": turn,
                     "created_at": now,
                 }
                 for subscription in to
@@ -215,12 +221,11 @@ def _write(session: Session, digest: Digest, now: datetime) -> None:
     digest.cursor = to[-1] if len(to) == STEP else LAST
 
 
-def _waiting(session: Session, digest: Digest) -> int:
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Message)
-            .where(Message.digest_id == digest.id, Message.state == MessageState.WAITING)
-        )
-        or 0
+def _waiting(session: Session, digest: Digest, most: int, due_at: datetime | None = None) -> int:
+    """How many messages of an issue wait (or would go out at a moment), counted up to `most`."""
+    waiting = select(Message.id).where(
+        Message.digest_id == digest.id, Message.state == MessageState.WAITING
     )
+    if due_at:
+        waiting = waiting.where(Message.not_before <= due_at)
+    return session.scalar(select(func.count()).select_from(waiting.limit(most).subquery())) or 0

@@ -7,6 +7,7 @@ made by nobody else. Keys that were retired (SECRET_KEY_FALLBACKS) still open wh
 import base64
 import hashlib
 import hmac
+import json
 import uuid
 from datetime import timedelta
 from enum import Enum
@@ -57,6 +58,15 @@ class Purpose(Enum):
 _NOT_TIMED = (Purpose.FORM, Purpose.SIGN_FORM, Purpose.CODE, Purpose.KEPT, Purpose.RETURN)
 
 
+class _Serializer(URLSafeTimedSerializer):
+    """Without the attempt to compress, which makes what is as short as ours longer, and takes more
+    time than all the rest: an issue has two links for each of its readers."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        written = json.dumps(obj, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(written).rstrip(b"=")
+
+
 class Links:
     """Makes and reads every token. keys: the newest first, then those still honoured."""
 
@@ -67,10 +77,8 @@ class Links:
         options: Any = {
             "signer_kwargs": {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         }
-        self._timed: dict[Purpose, URLSafeTimedSerializer] = {
-            purpose: URLSafeTimedSerializer(
-                old_to_new, salt=f"undersigned {purpose.value}", **options
-            )
+        self._timed: dict[Purpose, _Serializer] = {
+            purpose: _Serializer(old_to_new, salt=f"undersigned {purpose.value}", **options)
             for purpose in Purpose
             if purpose not in _NOT_TIMED
         }

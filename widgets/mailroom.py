@@ -109,8 +109,11 @@ def kinds(session: Session) -> Sequence[str]:
 
 def health(session: Session, now: datetime) -> Health:
     waiting = Message.state == MessageState.WAITING
-    # One whose turn comes later, as many to one domain have, is not late.
-    late = and_(waiting, or_(Message.attempts > 0, Message.not_before <= now))
+    # One whose turn comes later, as many to one domain have, is not late. Nor is an issue to many,
+    # which takes its time.
+    late = and_(
+        waiting, Message.is_bulk.is_(False), or_(Message.attempts > 0, Message.not_before <= now)
+    )
     since = func.min(Message.created_at)
     many, oldest = session.execute(select(func.count(), since).where(late)).one()
     tried = _number(session, waiting, Message.attempts > 0)
@@ -120,9 +123,7 @@ def health(session: Session, now: datetime) -> Health:
     failing = [waiting, Message.attempts > 0]
     if last_sent_at:
         failing.append(Message.created_at > last_sent_at)
-    untouched = _number(
-        session, waiting, Message.attempts == 0, Message.not_before < now - SLOW_AFTER
-    )
+    untouched = _number(session, late, Message.attempts == 0, Message.not_before < now - SLOW_AFTER)
     last_error = session.scalar(
         select(Message.error)
         .where(waiting, Message.error.is_not(None))

@@ -2,18 +2,20 @@
 
 A worker that dies keeps its claim until the lease ends; then another sends the message again,
 with the same Message-ID. So a message may arrive twice, and is never lost.
+
+There are two lanes: what somebody waits for (widgets.delivery), and mail to many (widgets.bulk).
 """
 
 import os
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from widgets.models import Message, MessageState
+from widgets.models import Digest, DigestState, Message, MessageState
 
 GIVE_UP_AFTER = timedelta(days=3)
 LONGEST_BACK_OFF = timedelta(hours=4)
@@ -48,40 +50,65 @@ def add(
 
 
 def claim(
-    session: Session, worker: str, now: datetime, lease: timedelta, most: int
+    session: Session,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    most: int,
+    *,
+    bulk: bool = False,
 ) -> list[uuid.UUID]:
-    """Takes up to `most` due messages, the oldest first, that no other worker holds."""
+    """Takes up to `most` due messages of a lane, the oldest first, that no other worker holds."""
     ids = session.scalars(
         select(Message.id)
-        .where(_due(now))
+        .where(_due(now, bulk))
         .order_by(Message.not_before)
         .limit(most)
-        .with_for_update(skip_locked=True)  # not on SQLite, which has one writer anyway
+        .with_for_update(of=Message, skip_locked=True)  # not on SQLite, which has one writer anyway
     ).all()
     if ids:
         session.execute(
             update(Message)
             .where(Message.id.in_(ids))
             .values(leased_by=worker, leased_until=now + lease)
+            .execution_options(synchronize_session=False)
         )
     return list(ids)
 
 
-def any_due(session: Session, now: datetime) -> bool:
-    return session.scalar(select(Message.id).where(_due(now)).limit(1)) is not None
+def any_due(session: Session, now: datetime, *, bulk: bool = False) -> bool:
+    return session.scalar(select(Message.id).where(_due(now, bulk)).limit(1)) is not None
+
+
+def renew(
+    session: Session,
+    worker: str,
+    messages: Collection[uuid.UUID],
+    now: datetime,
+    lease: timedelta,
+) -> set[uuid.UUID]:
+    """Holds claimed messages for longer; which of them are still this worker's."""
+    held = session.scalars(
+        update(Message)
+        .where(Message.id.in_(messages), Message.leased_by == worker)
+        .values(leased_until=now + lease)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return set(held)
 
 
 # What became of a message is told by its worker. One whose lease has ended in the meantime, so
 # that another holds the message now, has no say any more.
 
 
-def sent(session: Session, worker: str, message: uuid.UUID, now: datetime) -> None:
-    _settle(session, worker, message, state=MessageState.SENT, settled_at=now, error=None)
+def sent(session: Session, worker: str, now: datetime, *messages: uuid.UUID) -> None:
+    _settle(session, worker, *messages, state=MessageState.SENT, settled_at=now, error=None)
 
 
-def void(session: Session, worker: str, message: uuid.UUID, now: datetime) -> None:
-    """Nobody wants it any more."""
-    _settle(session, worker, message, state=MessageState.VOID, settled_at=now)
+def void(session: Session, worker: str, now: datetime, *messages: uuid.UUID) -> None:
+    """Nobody wants them any more."""
+    _settle(session, worker, *messages, state=MessageState.VOID, settled_at=now)
 
 
 def refused(session: Session, worker: str, message: uuid.UUID, now: datetime, reason: str) -> None:
@@ -92,13 +119,21 @@ def refused(session: Session, worker: str, message: uuid.UUID, now: datetime, re
 
 
 def postponed(
-    session: Session, worker: str, message: uuid.UUID, now: datetime, reason: str, base: timedelta
+    session: Session,
+    worker: str,
+    message: uuid.UUID,
+    now: datetime,
+    reason: str,
+    base: timedelta,
+    *,
+    tries: int = 0,
 ) -> None:
-    """Refused for now: tried again after base × 2ⁿ, and given up after GIVE_UP_AFTER."""
+    """Refused for now: tried again after base × 2ⁿ, and given up after GIVE_UP_AFTER and so many
+    tries."""
     row = session.get(Message, message)
     if row is None:  # erased meanwhile
         return
-    if now - row.created_at > GIVE_UP_AFTER:
+    if now - row.created_at > GIVE_UP_AFTER and row.attempts >= tries:
         refused(session, worker, message, now, f"given up: {reason}")
         return
     wait = min(base * 2 ** min(row.attempts, 20), LONGEST_BACK_OFF)
@@ -112,12 +147,21 @@ def postponed(
     )
 
 
-def release(session: Session, worker: str, messages: Sequence[uuid.UUID]) -> None:
-    """Gives back what was claimed and not tried."""
+def put_off(session: Session, worker: str, message: uuid.UUID, until: datetime) -> None:
+    """Gives a message back whose turn comes later; that counts as no try."""
+    _settle(session, worker, message, not_before=until)
+
+
+def release(
+    session: Session, worker: str, messages: Sequence[uuid.UUID], reason: str | None = None
+) -> None:
+    """Gives back what was claimed and not tried. reason: why, if it is worth a word."""
+    why = {"error": reason} if reason else {}
     session.execute(
         update(Message)
         .where(Message.id.in_(messages), Message.leased_by == worker)
-        .values(leased_by=None, leased_until=None)
+        .values(leased_by=None, leased_until=None, **why)
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -139,12 +183,18 @@ def release_of_the_dead(session: Session) -> int:
     return len(given_back.all())
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
-    return and_(
+def _due(now: datetime, bulk: bool) -> ColumnElement[bool]:
+    due = and_(
         Message.state == MessageState.WAITING,
+        Message.is_bulk.is_(bulk),
         Message.not_before <= now,
         or_(Message.leased_until.is_(None), Message.leased_until < now),
     )
+    if not bulk:
+        return due
+    # What was stopped waits until somebody has it go on.
+    goes_on = exists().where(Digest.id == Message.digest_id, Digest.state == DigestState.SENDING)
+    return and_(due, goes_on)
 
 
 def _lives(process: int) -> bool:
@@ -159,13 +209,14 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _settle(session: Session, worker: str, message: uuid.UUID, **values: object) -> None:
+def _settle(session: Session, worker: str, *messages: uuid.UUID, **values: object) -> None:
     session.execute(
         update(Message)
         .where(
-            Message.id == message,
+            Message.id.in_(messages),
             Message.leased_by == worker,
             Message.state == MessageState.WAITING,
         )
         .values(leased_by=None, leased_until=None, **values)
+        .execution_options(synchronize_session=False)
     )

@@ -1,6 +1,6 @@
-"""The loop that delivers; beside it, those that fetch feeds, do what editors asked for, publish
-what is due, put issues of newsletters into the outbox, take in what comes back, keep partners in
-step, tell other programs, and tidy up once an hour."""
+"""The loop that delivers what somebody waits for; beside it, those that fetch feeds, do what
+editors asked for, publish what is due, put issues of newsletters into the outbox and deliver them,
+take in what comes back, keep partners in step, tell other programs, and tidy up once an hour."""
 
 import logging
 import threading
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from widgets import (
+    bulk,
     dispatch,
     feeds,
     forgetting,
@@ -54,6 +55,9 @@ def run(service: Service, stopping: threading.Event) -> None:
     for loop in beside:
         threading.Thread(target=loop, args=(service, stopping), daemon=True).start()
     post = transport(service)
+    # No daemon: what it has handed over is noted before all ends.
+    to_many = threading.Thread(target=bulk.run, args=(service, stopping))
+    to_many.start()
     try:
         while not stopping.is_set():
             try:
@@ -70,6 +74,7 @@ def run(service: Service, stopping: threading.Event) -> None:
                 stopping.wait(PAUSE)
     finally:
         post.close()
+        to_many.join()
 
 
 def _fetch_feeds(service: Service, stopping: threading.Event) -> None:

@@ -3,9 +3,11 @@
 What each kind of mail says is in a room of its own; here they get their head and their form.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from email import message_from_string
+from email.header import Header
 from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -23,7 +25,7 @@ from sqlalchemy.orm import Session
 from widgets import languages
 from widgets.colours import accent
 from widgets.letters import editors, invitations, issues, preferences, sign_ups, signings
-from widgets.letters.draft import Draft
+from widgets.letters.draft import Draft, Mailing
 from widgets.models import Message
 from widgets.relays import relay_headers
 from widgets.service import Service
@@ -41,9 +43,22 @@ class _AsItIs(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
 
 
+class _Named(UnstructuredHeader):
+    """A name, and an identifier in angle brackets (RFC 2919), of which only the name may be
+    written as encoded words."""
+
+    def fold(self, *, policy: Any) -> str:
+        name, _, identifier = str(self).rpartition(" ")
+        if not policy.utf8:
+            name = Header(name, "us-ascii" if name.isascii() else "utf-8").encode(linesep="")
+        return f"{self.name}: {name} {identifier}{policy.linesep}"  # type: ignore[attr-defined]
+
+
 def _headers() -> HeaderRegistry:
     registry = HeaderRegistry()
-    registry.map_to_type("list-unsubscribe", _AsItIs)  # type: ignore[arg-type]
+    for name in ("list-unsubscribe", "list-archive"):
+        registry.map_to_type(name, _AsItIs)  # type: ignore[arg-type]
+    registry.map_to_type("list-id", _Named)  # type: ignore[arg-type]
     return registry
 
 
@@ -79,12 +94,17 @@ def compose(service: Service, session: Session, message_id: uuid.UUID) -> EmailM
     draft = KINDS[row.kind](service, session, row) if row else None
     if row is None or draft is None:
         return None
+    return written(service, row, draft)
+
+
+def written(service: Service, row: Message, draft: Draft) -> EmailMessage:
+    """A draft, as a mail. Raises Unsendable."""
     with languages.speaking(languages.known(draft.lang or "") or service.settings.language):
-        return _composed(service, row, draft)
+        return _written(service, row, draft)
 
 
-def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
-    """The message in the language that is spoken."""
+def _written(service: Service, row: Message, draft: Draft) -> EmailMessage:
+    """The mail in the language that is spoken."""
     settings = service.settings
     lang = languages.spoken()
     letter = rendered(service, row.kind, draft.values())
@@ -95,10 +115,14 @@ def _composed(service: Service, row: Message, draft: Draft) -> EmailMessage:
     mail["Subject"] = letter["subject"]
     mail["Date"] = format_datetime(row.created_at)
     mail["Message-ID"] = f"<{row.id.hex}@{_message_id_domain(sender, settings.base_url)}>"
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: out-of-office replies stay away
+    # RFC 3834: out-of-office replies stay away. An issue too is put together and sent by a program,
+    # again and again, and answers nobody (§5).
+    mail["Auto-Submitted"] = "auto-generated"
     if draft.unsubscribe:
         mail["List-Unsubscribe"] = f"<{draft.unsubscribe}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+    if draft.mailing:
+        _say_to_whom_it_goes(mail, draft.mailing, settings.contact)
     for header, value in relay_headers(settings, service.links.return_tag(row.id)).items():
         mail[header] = value
     _set_text(mail, letter["text"])
@@ -122,6 +146,33 @@ def rendered(service: Service, kind: str, values: Mapping[str, Any]) -> dict[str
         accent=accent(settings.accent),
         **values,
     )
+
+
+def _say_to_whom_it_goes(mail: EmailMessage, mailing: Mailing, contact: str) -> None:
+    name, address = parseaddr(contact)
+    mail["Reply-To"] = _mailbox(name, address)
+    mail["List-Id"] = f"{_phrase(mailing.name)} <{mailing.list_id}>"
+    mail["List-Archive"] = f"<{mailing.archive}>"
+    mail["List-Post"] = "NO"  # RFC 2369 §3.4: only its editors write to it
+    # No standard knows it, yet what answers by itself (RFC 3834 §2) and old relays look at it.
+    mail["Precedence"] = "bulk"
+    mail["Feedback-ID"] = mailing.feedback_id
+
+
+def _phrase(name: str) -> str:
+    """A name as it may stand before angle brackets (RFC 5322, phrase). What is not ASCII becomes
+    encoded words, in which every sign is allowed."""
+    name = " ".join(name.split())
+    if not name.isascii() or re.fullmatch(r"[\w !#$%&'*+/=?^`{|}~-]+", name):
+        return name
+    return '"' + re.sub(r'(["\\\\])', r"\\\1", name) + '"'
+
+
+def on_the_wire(mail: EmailMessage, sender: str) -> bytes:
+    """The bytes that a relay is given. Where an address in the envelope is internationalised, the
+    head is in UTF-8 (RFC 6532)."""
+    ascii_only = (sender + addressee(mail)).isascii()
+    return mail.as_bytes(policy=POLICY.clone(utf8=not ascii_only))
 
 
 def _check(mail: EmailMessage, address: str) -> None:

@@ -1,5 +1,6 @@
 """Issues of newsletters as mail, and what editors are told of them."""
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from widgets import digests, editions, languages, plaintext, rhythms, suppressio
 from widgets.editions import Edition, Item, Wishes
 from widgets.languages import SOURCE
 from widgets.letters import stories
-from widgets.letters.draft import Draft
+from widgets.letters.draft import Draft, Mailing
 from widgets.models import (
     Digest,
     DigestState,
@@ -21,6 +22,7 @@ from widgets.models import (
 from widgets.service import Service
 from widgets.text import blocks, direction, long_date, shortened, thousands
 
+SHORTEST_SENDER_ID, LONGEST_SENDER_ID = 5, 15  # characters, by Google's rules for Feedback-ID
 LONGEST_HEADLINE = 110  # characters, of a subject
 LONGEST_PREHEADER = 160
 # What stands in a letter for the links of one person until it is for one.
@@ -40,24 +42,69 @@ def issue(service: Service, session: Session, row: Message) -> Draft | None:
     address = subscription.subscriber.address
     if edition is None or address is None:
         return None
-    settings, links = service.settings, service.links
-    unsubscribe = settings.url(f"/unsubscribe/{links.unsubscribe(subscription.id)}")
-    preferences = settings.url(f"/preferences/{links.preferences(subscription.subscriber_id)}")
+    unsubscribe = unsubscribe_link(service, subscription.id)
+    preferences = preferences_link(service, subscription.subscriber_id)
+    return draft(service, edition, address, unsubscribe, preferences)
+
+
+def draft(service: Service, edition: Edition, to: str, unsubscribe: str, preferences: str) -> Draft:
+    """An edition for one person, with the links that are theirs."""
     return Draft(
-        to=address,
+        to=to,
         lang=edition.spoken,
         values=lambda: values(service, edition, unsubscribe, preferences),
         unsubscribe=unsubscribe,
+        mailing=mailing(service, edition),
     )
+
+
+def unsubscribe_link(service: Service, subscription_id: uuid.UUID) -> str:
+    return service.settings.url(f"/unsubscribe/{service.links.unsubscribe(subscription_id)}")
+
+
+def preferences_link(service: Service, subscriber_id: uuid.UUID) -> str:
+    return service.settings.url(f"/preferences/{service.links.preferences(subscriber_id)}")
+
+
+def mailing(service: Service, edition: Edition) -> Mailing:
+    """What an issue says of itself to mail programs."""
+    settings = service.settings
+    host = settings.host_name
+    if host[-1:].isdigit() or ":" in host:  # an address, which names nobody
+        host = "localhost"
+    issue = f"{edition.number or 0}:{edition.newsletter}:{edition.rhythm}"
+    return Mailing(
+        list_id=f"{edition.newsletter}.{host}",
+        name=edition.title,
+        archive=settings.url(f"/newsletters/{edition.newsletter}"),
+        feedback_id=f"{issue}:{_sender_id(host)}",
+    )
+
+
+def _sender_id(host: str) -> str:
+    """Of a Feedback-ID: 5 to 15 letters and digits that stay the same.
+
+    >>> _sender_id("widgets.network.example"), _sender_id("a.b")
+    ('networkexample', 'ab000')
+    """
+    labels = host.split(".")
+    names = ["".join(filter(str.isalnum, ".".join(labels[at:]))) for at in range(len(labels))]
+    fitting = next((name for name in names if len(name) <= LONGEST_SENDER_ID), names[-1])
+    return fitting[-LONGEST_SENDER_ID:].ljust(SHORTEST_SENDER_ID, "0")
 
 
 def is_wanted(session: Session, subscription: Subscription, now: datetime) -> bool:
     """Whether a subscriber may be written to at this moment."""
-    if subscription.state != State.CONFIRMED or subscription.subscriber.address is None:
+    subscriber = subscription.subscriber
+    if not may_get(subscription.state, subscriber.address, subscription.paused_until, now):
         return False
-    if subscription.paused_until is not None and subscription.paused_until > now:
-        return False
-    return not suppressions.is_suppressed(session, subscription.subscriber.key, now)
+    return not suppressions.is_suppressed(session, subscriber.key, now)
+
+
+def may_get(state: str, address: str | None, paused_until: datetime | None, now: datetime) -> bool:
+    """The same of what stands in their subscription; an address may be suppressed all the same."""
+    is_paused = paused_until is not None and paused_until > now
+    return state == State.CONFIRMED and address is not None and not is_paused
 
 
 def for_reader(session: Session, digest: Digest, subscription: Subscription) -> Edition | None:

@@ -27,7 +27,7 @@ class Message(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index(None, "state", "is_bulk", "not_before"),
-        Index(None, "digest_id", "state"),
+        Index(None, "digest_id", "state", "settled_at"),  # how far an issue is, and how fast
         UniqueConstraint("digest_id", "subscription_id"),  # nobody gets an issue twice
     )
 

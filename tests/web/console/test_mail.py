@@ -308,3 +308,12 @@ def test_who_complained_can_only_be_let_sign_up_again(anna: EditorAtWork, back: 
 
     assert "unsubscribed" in page.text
     assert not back.is_suppressed("other@example.net")
+
+
+def test_an_issue_that_takes_its_time_is_no_cause_for_alarm(
+    service: Service, put: Callable[..., uuid.UUID]
+) -> None:
+    put(is_bulk=True, not_before=NOW - timedelta(hours=1), created_at=NOW - timedelta(hours=1))
+    with service.database.reading() as session:
+        health = mailroom.health(session, NOW)
+    assert (health.late, health.untouched) == (0, 0)

@@ -351,7 +351,9 @@ def _wider_tables() -> None:
             )
             if column != "digest_id":
                 table.create_index(op.f(f"ix_outbox_{column}"), [column])
-        table.create_index(op.f("ix_outbox_digest_id_state"), ["digest_id", "state"])
+        table.create_index(
+            op.f("ix_outbox_digest_id_state_settled_at"), ["digest_id", "state", "settled_at"]
+        )
         table.create_unique_constraint(
             op.f("uq_outbox_digest_id_subscription_id"), ["digest_id", "subscription_id"]
         )
