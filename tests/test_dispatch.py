@@ -298,6 +298,23 @@ def test_what_is_left_out_is_not_proposed_again(service: Service) -> None:
     assert waiting(service) == ["In"]
 
 
+def test_who_has_only_a_subject_in_their_language_reads_the_introduction_in_another(
+    service: Service,
+) -> None:
+    digest_id = prepared(service)
+    empty = digests.text_fingerprint(None)
+    with service.database.writing() as session:
+        for lang, words in (("en", {"introduction": "Dear reader"}), ("fr", {"subject": "Lisez"})):
+            digests.write(session, digest_id, lang, words, empty, ANNA, BEFORE)
+        digest = digests.get(session, digest_id)
+        made = editions.make(session, digest, [], "fr-CA", BEFORE)
+    assert (made.subject, made.introduction, made.introduction_lang) == (
+        "Lisez",
+        "Dear reader",
+        "en",
+    )
+
+
 def test_an_introduction_stands_above_in_its_language(service: Service) -> None:
     published(service, at=BEFORE)
     digest_id = prepared(service)
@@ -402,6 +419,48 @@ def test_an_issue_that_was_prepared_goes_by_the_new_schedule(service: Service) -
     assert the_digest(service).due_at == wednesday
     tick(service, wednesday)
     assert waiting(service) == ["Reopen the reading room"]
+
+
+def another_rhythm(service: Service, rhythm: str, now: datetime) -> None:
+    with service.database.writing() as session:
+        weekly = session.scalars(select(Newsletter)).one()
+        rhythms.schedule(
+            session, weekly, ANNA, now,
+            rhythm=rhythm, weekday=3, clock="09:00", zone="Europe/Oslo",
+            by_itself=True, only_urgent=False,
+        )  # fmt: skip
+
+
+def test_what_was_in_a_weekly_issue_is_not_sent_at_once_when_the_rhythm_changes(
+    service: Service,
+) -> None:
+    comes_weekly(service, by_itself=True)
+    subscribed(service, "a@example.org")
+    published(service, "a", at=BEFORE, title="Read already")
+    tick(service, DUE)
+    published(service, "b", at=DUE, title="New")
+    another_rhythm(service, "each", DUE)
+    tick(service, DUE + timedelta(minutes=1))
+
+    assert waiting(service) == ["New", "Read already"]
+
+
+def test_what_was_written_and_approved_for_a_rhythm_that_is_no_more_waits_in_the_new_one(
+    service: Service,
+) -> None:
+    scheduled(service)
+    subscribed(service, "a@example.org")
+    published(service, "a", at=BEFORE)
+    digest_id = prepared(service)
+    with service.database.writing() as session:
+        words = {"introduction": "Dear reader"}
+        digests.write(session, digest_id, "en", words, digests.text_fingerprint(None), ANNA, BEFORE)
+    approved(service, digest_id)
+    another_rhythm(service, "monthly", BEFORE)
+
+    digest = the_digest(service)
+    assert (digest.id, digest.rhythm, digest.state) == (digest_id, "monthly", "draft")
+    assert digest.due_at == datetime(2026, 12, 3, 8, tzinfo=UTC)
 
 
 def test_an_alert_goes_before_an_issue_that_is_under_way(service: Service) -> None:

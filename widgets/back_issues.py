@@ -1,12 +1,12 @@
 """Issues that have begun to be sent, as anybody can read them: what each says is kept, but what was
-withdrawn since is only named."""
+withdrawn since is only named, and what was corrected since says so."""
 
 from dataclasses import dataclass, replace
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload
 
-from widgets import digests, editions, languages, newsletters
+from widgets import digests, editions, languages, newsletters, statements
 from widgets.editions import Edition, Item
 from widgets.letters import issues
 from widgets.models import Digest, Newsletter, NewsletterText
@@ -98,8 +98,13 @@ def listed(
 
 
 def issue(session: Session, slug: str, number: int, wanted: str, network: str) -> BackIssue:
-    """Raises NoSuchDigest where there is no issue of this number, or not yet."""
-    return _shown(session, digests.by_number(session, slug, number), wanted, network)
+    """With the corrections that there are now. Raises NoSuchDigest where there is no issue of this
+    number, or not yet."""
+    found = _shown(session, digests.by_number(session, slug, number), wanted, network)
+    now = statements.in_order(session, [item.id for item in found.edition.items], wanted)
+    corrections = {one.id: editions.correction(one) for one in now}
+    items = [replace(item, correction=corrections.get(item.id)) for item in found.edition.items]
+    return replace(found, edition=replace(found.edition, items=items))
 
 
 def _shown(session: Session, digest: Digest, wanted: str, network: str) -> BackIssue:

@@ -153,6 +153,14 @@ def by_number(session: Session, slug: str, number: int) -> Digest:
     return found
 
 
+def last_number(session: Session, newsletter: Newsletter, rhythm: str) -> int:
+    """Of the latest issue of a rhythm that has begun to be sent; 0 where none has."""
+    last = select(func.max(Digest.number)).where(
+        Digest.newsletter_id == newsletter.id, Digest.rhythm == rhythm
+    )
+    return session.scalar(last) or 0
+
+
 def under_way(session: Session) -> Sequence[Digest]:
     """The issues that are being sent, or were stopped, the newest first."""
     return session.scalars(
@@ -211,15 +219,14 @@ def is_news(
 
 
 def _in_earlier_ones(newsletter: Newsletter, rhythm: str) -> Select[int]:
-    return (
+    query = (
         select(DigestStatement.statement_id)
         .join(Digest, Digest.id == DigestStatement.digest_id)
-        .where(
-            Digest.newsletter_id == newsletter.id,
-            Digest.rhythm == rhythm,
-            Digest.state.not_in(NOT_BEGUN),
-        )
+        .where(Digest.newsletter_id == newsletter.id, Digest.state.not_in(NOT_BEGUN))
     )
+    # What was in a weekly issue is not sent at once any more: else a newsletter that begins to
+    # come for each statement would send its readers once more what they have just read.
+    return query if rhythm == Rhythm.EACH else query.where(Digest.rhythm == rhythm)
 
 
 def left_out(session: Session, digest: Digest) -> set[int]:
@@ -267,8 +274,12 @@ def texts(session: Session, digest: Digest) -> dict[str, DigestText]:
 
 def fingerprint(session: Session, digest: Digest, now: datetime) -> str:
     """Tells whether anything that editors decide about an issue has changed since it was shown."""
+    return _fingerprint(session, digest, digest.state, now)
+
+
+def _fingerprint(session: Session, digest: Digest, state: str, now: datetime) -> str:
     words = [(one.lang, one.subject, one.introduction) for one in texts(session, digest).values()]
-    whole = (str(digest.state), contents(session, digest, now), words)
+    whole = (str(state), contents(session, digest, now), words)
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
 
@@ -322,14 +333,21 @@ def write(
 
 
 def choose(
-    session: Session, digest_id: uuid.UUID, leave_out: Sequence[int], actor: Actor, now: datetime
+    session: Session,
+    digest_id: uuid.UUID,
+    leave_out: Sequence[int],
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
 ) -> bool:
     """Leaves these statements out, and takes all others in; whether that changed anything. An
-    approved issue becomes a draft again. Raises NoSuchDigest and CannotBe."""
+    approved issue becomes a draft again. seen: its fingerprint when the editor looked. Raises
+    NoSuchDigest, CannotBe and Overtaken."""
     digest = _not_begun(session, digest_id)
     out = set(leave_out) & set(proposed(session, digest, now))
     if out == left_out(session, digest):
         return False
+    _check_seen(session, digest, seen, now)
     _reopen(session, digest)
     session.execute(delete(DigestStatement).where(DigestStatement.digest_id == digest.id))
     session.add_all(
@@ -348,15 +366,20 @@ def choose_only(session: Session, digest: Digest, statement_id: int) -> None:
     session.flush()
 
 
-def approve(session: Session, digest_id: uuid.UUID, seen: str, actor: Actor, now: datetime) -> None:
-    """Has an issue go out when it is due (at once, where that is over) with what is in it now.
-    seen: its fingerprint when the editor looked. Raises NoSuchDigest, Overtaken and CannotBe."""
+def approve(session: Session, digest_id: uuid.UUID, seen: str, actor: Actor, now: datetime) -> bool:
+    """Has an issue go out when it is due (at once, where that is over) with what is in it now;
+    whether it was not to already, as the editor saw it. seen: its fingerprint when the editor
+    looked. Raises NoSuchDigest, Overtaken and CannotBe."""
     digest = _not_begun(session, digest_id)
+    is_draft = digest.state == DigestState.DRAFT
+    if not is_draft and seen == _fingerprint(session, digest, DigestState.DRAFT, now):
+        return False
     _check_seen(session, digest, seen, now)
     _fix_contents(session, digest, now)
     digest.state, digest.approved_by, digest.approved_at = DigestState.APPROVED, actor.name, now
     digest.changed_at = now
     _note(session, digest, actor, "approved", now)
+    return True
 
 
 def reopen(session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
@@ -529,6 +552,9 @@ def _fix_contents(session: Session, digest: Digest, now: datetime) -> None:
     """Keeps what is in an issue, and what was left out. Raises CannotBe where nothing is in it."""
     inside = contents(session, digest, now)
     if not inside:
+        new = set(proposed(session, digest, now))
+        if new and new <= left_out(session, digest):
+            raise CannotBe("Nothing is in it: all that is new is left out.")
         raise CannotBe("Nothing is in it: no statement is new since the last issue.")
     session.execute(
         delete(DigestStatement).where(DigestStatement.digest_id == digest.id, DigestStatement.is_in)
@@ -545,6 +571,21 @@ def _reopen(session: Session, digest: Digest) -> None:
     session.execute(
         delete(DigestStatement).where(DigestStatement.digest_id == digest.id, DigestStatement.is_in)
     )
+
+
+def with_statement(session: Session, statement_id: int) -> Sequence[Digest]:
+    """The issues that are being sent or were, and have a statement in them; the newest first."""
+    return session.scalars(
+        select(Digest)
+        .options(joinedload(Digest.newsletter))
+        .join(DigestStatement, DigestStatement.digest_id == Digest.id)
+        .where(
+            DigestStatement.statement_id == statement_id,
+            DigestStatement.is_in,
+            Digest.number.is_not(None),
+        )
+        .order_by(Digest.started_at.desc(), Digest.id)
+    ).all()
 
 
 def is_of_a_digest(session: Session, statement_id: int) -> bool:

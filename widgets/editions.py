@@ -159,6 +159,7 @@ def make(
     spoken = known(lang) or known(newsletter.lang) or SOURCE
     words = newsletters.words(session, newsletter, *_tags(lang), spoken)
     above = _above(session, digest, lang, newsletter)
+    introduced = next((one for one in above if one.introduction), None)
     wanted = f"{lang},{spoken},{newsletter.lang}"
     shown = statements.in_order(session, list(statement_ids), wanted)
     subjects = _subjects(session, statement_ids)
@@ -171,9 +172,9 @@ def make(
         rhythm=digest.rhythm,
         number=digest.number,
         on=(digest.started_at or digest.due_at or now).date().isoformat(),
-        subject=above.subject if above else "",
-        introduction=above.introduction if above else "",
-        introduction_lang=above.lang if above else spoken,
+        subject=above[0].subject if above else "",
+        introduction=introduced.introduction if introduced else "",
+        introduction_lang=introduced.lang if introduced else spoken,
         items=[
             _item(session, one, subjects[one.id], whole=digest.rhythm == Rhythm.EACH)
             for one in shown
@@ -274,14 +275,15 @@ def _item(session: Session, shown: Shown, subjects: list[list[str]], *, whole: b
         picture=_picture(shown),
         names=tally.organisations,
         people=tally.people,
-        correction=_correction(shown),
+        correction=correction(shown),
         topics=list(shown.topics),
         countries=list(shown.countries),
         subjects=subjects,
     )
 
 
-def _correction(shown: Shown) -> Correction | None:
+def correction(shown: Shown) -> Correction | None:
+    """What readers are told was corrected in a statement."""
     notice = shown.correction
     return Correction(notice.text, notice.lang, notice.on.isoformat()) if notice else None
 
@@ -317,14 +319,11 @@ def _subjects(session: Session, statement_ids: Sequence[int]) -> dict[int, list[
     }
 
 
-def _above(
-    session: Session, digest: Digest, lang: str, newsletter: Newsletter
-) -> DigestText | None:
-    """What the editor wrote, in the language or in the newsletter's own."""
-    for tag in (*_tags(lang), newsletter.lang):
-        if found := session.get(DigestText, (digest.id, tag)):
-            return found
-    return None
+def _above(session: Session, digest: Digest, lang: str, newsletter: Newsletter) -> list[DigestText]:
+    """What the editor wrote: in the language first, then in the newsletter's own."""
+    tags = dict.fromkeys((*_tags(lang), newsletter.lang))
+    found = (session.get(DigestText, (digest.id, tag)) for tag in tags)
+    return [text for text in found if text]
 
 
 def _tags(lang: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from widgets import digests, rhythms, statements, text
 from widgets.models import (
+    Digest,
     DigestState,
     Member,
     Newsletter,
@@ -84,15 +85,28 @@ class Mailing:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """An issue in which a statement went out, or is going out. name: of its newsletter, whose short
+    name is slug; sent: to how many so far; is_going: whether more are to get it."""
+
+    name: str
+    slug: str
+    number: int
+    sent: int
+    is_going: bool
+
+
+@dataclass(frozen=True)
 class Effects:
     """place: which in the list of statements it has or will have, from 1. newest: the headline and
     language of the one that frames with the latest statement show afterwards; None: no statement.
-    newsletters: what each does with it."""
+    newsletters: what each does with it; sent: where it was in a mail already."""
 
     step: Step
     places: tuple[Place, ...]
     seen: tuple[Seen, ...]
     newsletters: tuple[Mailing, ...]
+    sent: tuple[Sent, ...]
     place: int
     newest: tuple[str, str] | None
 
@@ -135,11 +149,14 @@ def of(session: Session, statement: Statement, step: Step, lang: str, now: datet
         *_stories(session, statement, before, after),
     )
     newest = first(after)
+    issues = digests.with_statement(session, statement.id)
+    places += tuple(_issues(issues, step))
     return Effects(
         step,
         places,
         tuple(_seen(session, _widgets(statement, places), now)),
         tuple(_mailings(session, statement, lang, now)) if step == Step.PUBLISH else (),
+        tuple(_sent(session, issues, lang, now)),
         next(place for place, one in enumerate(whole, 1) if one.id == statement.id),
         _headlines(session, [newest.id])[newest.id] if newest else None,
     )
@@ -267,6 +284,35 @@ def _seen(session: Session, widgets: set[str], now: datetime) -> Iterator[Seen]:
     ]
     # of no member's sites last
     yield from sorted(found, key=lambda one: (not one.member, text.fold(one.member), one.widget))
+
+
+def _issues(issues: Sequence[Digest], step: Step) -> Iterator[Place]:
+    """Those in which it went out, as they stand on the web."""
+    for issue in issues:
+        path = f"/newsletters/{issue.newsletter.slug}/{issue.number}"
+        yield Place(
+            "page", path, f"number {issue.number} of {issue.newsletter.slug}, in which it went out"
+        )
+    if step == Step.CORRECT:
+        return
+    for slug in dict.fromkeys(issue.newsletter.slug for issue in issues):
+        yield Place("page", f"/newsletters/{slug}", f"the issues of {slug}")
+        yield Place(
+            "data", f"/newsletters/{slug}/feed.atom", f"the Atom feed of the issues of {slug}"
+        )
+
+
+def _sent(session: Session, issues: Sequence[Digest], lang: str, now: datetime) -> Iterator[Sent]:
+    called = _newsletters(session, lang)
+    for issue in issues:
+        assert issue.number
+        yield Sent(
+            called[issue.newsletter_id],
+            issue.newsletter.slug,
+            issue.number,
+            digests.progress(session, issue, now).sent,
+            issue.state != DigestState.SENT,
+        )
 
 
 def _mailings(

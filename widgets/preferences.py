@@ -207,9 +207,9 @@ def mail_link(
     subscriber_id: uuid.UUID,
     kind: str,
     now: datetime,
-) -> None:
-    """Sends somebody a link at their own address, a few times a day. kind: "preferences", or
-    "record" for all that is kept of them. Raises NothingKept."""
+) -> bool:
+    """Sends somebody a link at their own address, a few times a day; whether one is sent now. kind:
+    "preferences", or "record" for all that is kept of them. Raises NothingKept."""
     subscriber = standing(session, subscriber_id, now)
     mailbox = hasher.mailbox(stored(subscriber.address or ""))
     one_at_a_time(session, mailbox)  # before the count
@@ -222,6 +222,7 @@ def mail_link(
     )
     turn = pacing.turn(session, limits, mailbox, None, now, besides=lately or 0)
     outbox.add(session, kind, now, send_at=turn, subscriber_id=subscriber_id)
+    return turn is not None
 
 
 def erase(

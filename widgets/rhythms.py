@@ -95,24 +95,35 @@ def schedule(
         return False
     if newsletter.rhythm == Rhythm.NEVER:
         newsletter.digests_since = now
+    before = usual(newsletter)
     for name, value in wanted.items():
         setattr(newsletter, name, value)
-    _move_upcoming(session, newsletter, now)
+    _move_upcoming(session, newsletter, before, now)
     subject = Subject("newsletter", newsletter.slug, newsletter.slug)
     audit.record(session, actor, "scheduled", subject, now, **changed)
     return True
 
 
-def _move_upcoming(session: Session, newsletter: Newsletter, now: datetime) -> None:
+def _move_upcoming(session: Session, newsletter: Newsletter, before: str, now: datetime) -> None:
+    """before: the rhythm that was usual."""
     waiting = (DigestState.DRAFT, DigestState.APPROVED)
     upcoming = select(Digest).where(
         Digest.newsletter_id == newsletter.id, Digest.state.in_(waiting)
     )
-    for digest in session.scalars(upcoming.with_for_update(of=Digest)):
-        digest.due_at = due(newsletter, digest.rhythm, now)
-        # What was approved for a later moment must not go out at once because there is none now.
-        if newsletter.rhythm == Rhythm.NEVER:
+    found = session.scalars(upcoming.with_for_update(of=Digest)).all()
+    still_wanted, after = wanted(session, newsletter), usual(newsletter)
+    for digest in found:
+        # What was approved for a later moment must not go out at once because there is none now,
+        # nor in some months, when this rhythm has readers again.
+        if digest.rhythm not in still_wanted:
             digest.state, digest.approved_by, digest.approved_at = DigestState.DRAFT, None, None
+            # What an editor wrote for the next issue stands above the next, whenever it comes.
+            if digest.rhythm == before and after not in {
+                Rhythm.EACH,
+                *(one.rhythm for one in found),
+            }:
+                digest.rhythm = after
+        digest.due_at = due(newsletter, digest.rhythm, now)
 
 
 def usual(newsletter: Newsletter) -> str:

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from widgets import digests, rhythms, statements
-from widgets.digests import Overtaken
 from widgets.languages import LANGUAGES, SOURCE, known
 from widgets.models import (
     Bounce,
@@ -55,7 +54,8 @@ class Audience:
 class Coming:
     """An issue that has not begun to be sent. seen: its fingerprint; withdrawn: headlines, with
     their languages, of what was taken back since it was approved; since: how many statements were
-    published since then; written: the languages in which something stands above the statements."""
+    published since then; written: the languages in which something stands above the statements;
+    last: the number of the issue of this rhythm before it, 0 where there is none."""
 
     digest: Digest
     candidates: list[Candidate]
@@ -65,6 +65,7 @@ class Coming:
     withdrawn: Sequence[tuple[str, str]]
     since: int
     written: list[str]
+    last: int
     now: datetime
 
     @property
@@ -109,19 +110,9 @@ def of(session: Session, newsletter: Newsletter, rhythm: str, now: datetime) -> 
         withdrawn=_withdrawn(session, digest),
         since=_published_since(session, digest, now),
         written=sorted(digests.texts(session, digest)),
+        last=digests.last_number(session, newsletter, rhythm),
         now=now,
     )
-
-
-def checked(
-    session: Session, newsletter: Newsletter, rhythm: str, seen: str, now: datetime
-) -> uuid.UUID:
-    """The id of the next issue of a rhythm, made where there is none yet; it is as an editor saw
-    it. Raises digests.Overtaken."""
-    digest = digests.prepare(session, newsletter, rhythm, now)
-    if seen != digests.fingerprint(session, digest, now):
-        raise Overtaken
-    return digest.id
 
 
 def schedule(session: Session, newsletter: Newsletter, now: datetime) -> Schedule:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.actors import Reader
 from tests.samples import issued, publish, published, statement_file, subscribed
-from widgets import digests
+from widgets import digests, publication
 from widgets.audit import COMMAND_LINE
 from widgets.models import Digest, Newsletter, Standing, Statement
 from widgets.models.fact import content_changed, content_version
@@ -66,6 +66,16 @@ def test_an_issue_stays_as_it_was_whatever_is_edited(reader: Reader, service: Se
         session.execute(update(Statement).values(title="Another headline"))
         content_changed(session)
     assert "Another headline" not in reader.open("/newsletters/weekly/1").html
+
+
+def test_what_was_corrected_since_says_so(reader: Reader, service: Service) -> None:
+    number = published(service, at=NOW)
+    issued(service, at=NOW)
+    with service.database.writing() as session:
+        words = {"en": "It was Monday."}
+        publication.correct(session, number, words, NOW.date(), COMMAND_LINE, datetime.now(UTC))
+
+    assert "It was Monday." in reader.open("/newsletters/weekly/1").text
 
 
 def test_what_was_withdrawn_is_only_named(reader: Reader, service: Service) -> None:

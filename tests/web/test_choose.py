@@ -17,7 +17,9 @@ from tests.test_preferences import add_newsletter
 from widgets import links, newsletters, records
 from widgets.addresses import parse
 from widgets.delivery import deliver_due, transport
+from widgets.languages import gettext, speaking
 from widgets.models import (
+    AddressChange,
     Message,
     MessageState,
     State,
@@ -203,10 +205,10 @@ def test_a_post_from_another_site_comes_back_with_what_was_chosen(
 
 
 def test_too_many_posts_come_back_with_what_was_typed(
-    make_app: Any, make_settings: Callable[..., Settings], theirs: str
+    make_app: Any, make_settings: Callable[..., Settings], record: str
 ) -> None:
     limited = Reader(make_app(make_settings(CLIENT_LIMIT="1/hour")).test_client())
-    page = limited.open(theirs)
+    page = limited.open(record)
     send(limited, page, "Send that mail", address="x")
     back = send(limited, page, "Send that mail", address="new@example.org")
 
@@ -278,6 +280,12 @@ def test_an_old_link_of_nobody_is_answered_alike(
     assert reader.open(theirs).html == old.html
 
 
+@pytest.fixture
+def record(theirs: str, service: Service) -> str:
+    """The path of the link that is mailed to who asks for all that is kept."""
+    return record_of(service)
+
+
 def record_of(service: Service) -> str:
     """The path of a link that was mailed to the one subscriber there is."""
     with service.database.reading() as session:
@@ -307,7 +315,7 @@ def test_of_whoever_is_gone_the_page_says_only_that_nothing_is_kept(
         reader.open(f"{record}/erase"),
         save(reader, page),
         send(reader, page, "Mail me that link"),
-        send(reader, page, "Send that mail", address="new@example.org"),
+        reader.post(record, {"address": "new@example.org"}),
     ):
         assert answer.status == 410
         assert "There is nothing kept under this link any more" in answer.text
@@ -321,9 +329,9 @@ def test_a_cut_link_says_so(reader: Reader, theirs: str, path: str) -> None:
 
 
 def test_the_address_changes_when_its_new_owner_presses(
-    reader: Reader, theirs: str, service: Service, inbox: Callable[[], Any]
+    reader: Reader, record: str, service: Service, inbox: Callable[[], Any]
 ) -> None:
-    asked = send(reader, reader.open(theirs), "Send that mail", address="new@example.org")
+    asked = send(reader, reader.open(record), "Send that mail", address="new@example.org")
     assert "We send a mail to the new address" in asked.text
     mail = inbox()
     assert mail.recipients == ["new@example.org"]
@@ -342,27 +350,41 @@ def test_the_address_changes_when_its_new_owner_presses(
 
 
 def test_the_answer_is_the_same_for_every_new_address(
-    reader: Reader, theirs: str, service: Service
+    reader: Reader, record: str, service: Service
 ) -> None:
     subscribe(service, "taken@example.org")
     with service.database.writing() as session:
         never = parse("never@example.org")
         records.suppress(session, service.hasher, never, "test", datetime.now(UTC))
-    page = reader.open(theirs)
-    answers = {
-        send(reader, page, "Send that mail", address=address).html
+    answers = [
+        reader.post(record, {"address": address})
         for address in ("new@example.org", "taken@example.org", "never@example.org")
-    }
+    ]
 
-    assert len(answers) == 1
+    assert {(one.status, one.headers["Location"], one.html) for one in answers} == {
+        (303, f"{record}?said=address", answers[0].html)
+    }
 
 
 @pytest.mark.parametrize("typed", ["", "anna", "a@b@c", "a@example.org\r\nBcc: x@y.org"])
-def test_what_is_no_address_comes_back(reader: Reader, theirs: str, typed: str) -> None:
-    back = send(reader, reader.open(theirs), "Send that mail", address=typed)
+def test_what_is_no_address_comes_back(reader: Reader, record: str, typed: str) -> None:
+    back = send(reader, reader.open(record), "Send that mail", address=typed)
 
     assert back.status == 422
     assert problem(back)
+
+
+def test_whoever_has_a_mail_that_was_passed_on_moves_nobody(
+    reader: Reader, theirs: str, service: Service
+) -> None:
+    assert not [one for one in reader.open(theirs).forms if "address" in one.fields]
+    reader.post(theirs, {"do": "address", "address": "mine@example.org"})
+    as_if_mailed = theirs.replace("/preferences/", "/preferences/record/")
+    answer = reader.post(as_if_mailed, {"address": "mine@example.org"})
+
+    assert answer.status == 404
+    with service.database.reading() as session:
+        assert session.scalars(select(AddressChange)).all() == []
 
 
 def test_all_that_is_kept_is_shown_behind_a_link_that_was_mailed(
@@ -439,7 +461,8 @@ def test_a_link_that_was_asked_for_too_often_sends_no_more(
     reader: Reader, theirs: str, service: Service
 ) -> None:
     for _ in range(6):
-        send(reader, reader.open(theirs), "Mail me that link")
+        page = send(reader, reader.open(theirs), "Mail me that link")
+    assert "You have had several mails from us today" in page.text
 
     with service.database.reading() as session:
         waiting = session.scalars(
@@ -456,4 +479,12 @@ def test_the_page_speaks_the_language_of_the_subscription(
     with service.database.reading() as session:
         token = service.links.preferences(session.scalars(select(Subscriber.id)).one())
 
-    assert f'<html lang="{lang}"' in reader.open(f"/preferences/{token}").html
+    record = record_of(service)
+    page = reader.open(f"/preferences/{token}")
+    assert f'<html lang="{lang}"' in page.html
+
+    with speaking(lang):
+        complaint = gettext("Please type your e-mail address.")
+    assert complaint in reader.post(record, {"address": ""}).html
+    gone = reader.press(reader.open(f"{record}/erase"))
+    assert f'<html lang="{lang}"' in gone.html

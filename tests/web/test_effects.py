@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.samples import follow, published, scheduled, subscribed
+from tests.samples import follow, issued, published, scheduled, subscribed
 from widgets import digests, effects, publication
 from widgets.audit import COMMAND_LINE
 from widgets.effects import Effects, Step
@@ -104,6 +104,7 @@ class Network:
         yield from ("/", "/privacy", "/secure-connection", "/feed.atom", "/feed.json", "/share.png")
         yield from ("/sitemap.xml", "/robots.txt", "/embed", "/embed?widget=newest")
         yield from ("/embed/newsletters/weekly", "/embed/posts/news")
+        yield from ("/newsletters/weekly", "/newsletters/weekly/1", "/newsletters/weekly/feed.atom")
         yield from (f"/oembed?url={path}" for path in ("/", "/embed/stories"))
         for slug in SLUGS:
             page, card = f"/statements/{slug}", f"/embed/statements/{slug}"
@@ -320,6 +321,18 @@ def test_what_comes_after_an_issue_was_approved_is_in_the_one_after_it(network: 
     (mailing,) = network.effects(number, Step.PUBLISH).newsletters
 
     assert [one.due for one in mailing.issues] == [datetime(2026, 5, 14, 7, tzinfo=UTC)]
+
+
+def test_what_went_out_in_an_issue_changes_there_too(network: Network) -> None:
+    number = network.write(SLUGS[0], date(2026, 3, 1))
+    subscribed(network.service, "reader@example.org")
+    issued(network.service, at=NOW)
+    told = network.effects(number, Step.CORRECT)
+    assert [(one.slug, one.number, one.sent, one.is_going) for one in told.sent] == [
+        ("weekly", 1, 0, True)
+    ]
+
+    check(network, number, Step.CORRECT, Step.WITHDRAW, Step.PUBLISH)
 
 
 def test_what_went_out_before_is_in_no_issue_when_it_is_published_again(network: Network) -> None:

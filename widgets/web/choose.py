@@ -36,6 +36,10 @@ SAID = {
     "address": N_("We send a mail to the new address. Its button makes the change."),
     "record": N_("We send you a mail with a link to all that we keep of you."),
     "left": N_("You have left everything. Nothing more comes to you."),
+    "enough": N_(
+        "You have had several mails from us today, and one of them may have the link. Please ask "
+        "again tomorrow."
+    ),
     "sent": N_("If we still have your address, a new link is on its way to it."),
 }
 
@@ -52,11 +56,13 @@ def act(token: str) -> AnyResponse:
     if do == "again":
         return _new_link(service().links.read_old_preferences(token))
     subscriber = service().links.read_preferences(token)
+    with suppress(SQLAlchemyError):  # what is wrong is told even so
+        _speak_to(subscriber)
     if is_foreign_post(service().settings):
         return _given_back(subscriber, gettext(FOREIGN), 403)
     if not client_limit().allows(request.remote_addr):
         return _given_back(subscriber, gettext(TOO_OFTEN), 429)
-    acts = {"save": _save, "address": _new_address, "record": _mail_record, "leave": _leave}
+    acts = {"save": _save, "record": _mail_record, "leave": _leave}
     try:
         return acts[do](subscriber) if do in acts else redirect(this_page(), 303)
     except (NothingKept, ExpiredLink, BadLink):
@@ -98,25 +104,23 @@ def change_address(token: str) -> AnyResponse:
 
 @blueprint.get("/record/<token>")
 def record(token: str) -> Response:
-    """All that is kept of them, in words."""
+    """All that is kept of them, in words; and what only they may do. It is behind the link that is
+    mailed when it is asked for: the one in every issue is passed on with it, and who holds that
+    must not be able to see this, to move somebody to another address or to erase them."""
+    return _record_page(token, service().links.read_record(token))
+
+
+@blueprint.post("/record/<token>")
+def new_address(token: str) -> AnyResponse:
+    """Asks the owner of another address whether the mails shall come there."""
     subscriber = service().links.read_record(token)
-    person = _record(subscriber)
-    with service().database.reading() as session:
-        sites = {
-            one["site"]: members.site_name(session, one["site"]) or one["site"]
-            for held in person.subscriptions
-            for one in (*held["consents"], *held["sign_ups"])
-            if one["site"]
-        }
-    html = render_template(
-        "choose/record.html",
-        person=person,
-        token=token,
-        theirs=service().links.preferences(subscriber),
-        sites=sites,
-        until_told=preferences.UNTIL_TOLD,
-    )
-    return make_response(html)
+    try:
+        return _ask_new_address(token, subscriber)
+    except NothingKept:
+        raise
+    except Exception:  # whatever it is, what was typed comes back
+        log.exception("%s failed", request.endpoint)
+        return _fault(gettext(FAULT), 503)
 
 
 @blueprint.get("/record/<token>/download")
@@ -132,8 +136,6 @@ def download(token: str) -> Response:
 
 @blueprint.get("/record/<token>/erase")
 def erase_page(token: str) -> Response:
-    """Behind the link that is mailed when it is asked for: the one in every issue is passed on with
-    it, and who holds that must not be able to erase somebody."""
     _speak_to(service().links.read_record(token))
     return make_response(render_template("choose/erase.html", token=token))
 
@@ -144,9 +146,10 @@ def erase(token: str) -> AnyResponse:
     if is_foreign_post(service().settings):
         return redirect(this_page(), 303)
     never_again = request.form.get("never") == "yes"
+    _speak_to(subscriber)  # of whoever is gone, nobody knows the language
     with service().database.writing() as session:
         preferences.erase(session, service().hasher, subscriber, never_again, datetime.now(UTC))
-    return redirect(this_page(), 303)
+    return redirect(f"{request.path}?{urlencode({'lang': spoken()})}", 303)
 
 
 @blueprint.errorhandler(ExpiredLink)
@@ -197,13 +200,18 @@ def _save(subscriber: uuid.UUID) -> AnyResponse:
     return _back("asked" if asked else "saved", stays=typed.lang == before)
 
 
-def _new_address(subscriber: uuid.UUID) -> AnyResponse:
+def _ask_new_address(token: str, subscriber: uuid.UUID) -> AnyResponse:
+    _speak_to(subscriber)
+    if is_foreign_post(service().settings):
+        return _record_page(token, subscriber, gettext(FOREIGN), 403)
+    if not client_limit().allows(request.remote_addr):
+        return _record_page(token, subscriber, gettext(TOO_OFTEN), 429)
     try:
         address = parse(
             request.form.get("address", ""), allow_test_domains=service().settings.is_local
         )
     except BadAddress as error:
-        return _page(subscriber, str(error), 422, of_address=True)
+        return _record_page(token, subscriber, str(error), 422)
     with service().database.writing() as session:
         address_changes.ask(
             session,
@@ -218,8 +226,7 @@ def _new_address(subscriber: uuid.UUID) -> AnyResponse:
 
 
 def _mail_record(subscriber: uuid.UUID) -> AnyResponse:
-    _mail_link(subscriber, "record")
-    return _back("record")
+    return _back("record" if _mail_link(subscriber, "record") else "enough")
 
 
 def _leave(subscriber: uuid.UUID) -> AnyResponse:
@@ -237,9 +244,9 @@ def _new_link(subscriber: uuid.UUID) -> AnyResponse:
     return _back("sent")
 
 
-def _mail_link(subscriber: uuid.UUID, kind: str) -> None:
+def _mail_link(subscriber: uuid.UUID, kind: str) -> bool:
     with service().database.writing() as session:
-        preferences.mail_link(
+        return preferences.mail_link(
             session, service().hasher, mail_limits(), subscriber, kind, datetime.now(UTC)
         )
 
@@ -265,17 +272,17 @@ def _given_back(subscriber: uuid.UUID, problem: str, status: int) -> Response:
     try:
         return _page(subscriber, problem, status)
     except SQLAlchemyError:  # what was chosen comes back even so
-        html = render_template(
-            "choose/fault.html",
-            problem=problem,
-            fields=list(request.form.items(multi=True)),
-        )
-        return make_response(html, status)
+        return _fault(problem, status)
 
 
-def _page(
-    subscriber: uuid.UUID, problem: str = "", status: int = 200, *, of_address: bool = False
-) -> Response:
+def _fault(problem: str, status: int) -> Response:
+    """What was sent, on a page that needs no table."""
+    fields = list(request.form.items(multi=True))
+    html = render_template("choose/fault.html", problem=problem, fields=fields)
+    return make_response(html, status)
+
+
+def _page(subscriber: uuid.UUID, problem: str = "", status: int = 200) -> Response:
     typed = _typed() if request.form.get("do") == "save" else None
     with service().database.reading() as session:
         speak(language_of_reader(preferences.language(session, subscriber)))
@@ -290,9 +297,7 @@ def _page(
         rhythms=preferences.RHYTHMS,
         until_told=preferences.UNTIL_TOLD,
         goes_on=preferences.GOES_ON,
-        typed_address=request.form.get("address", ""),
         problem=problem,
-        of_address=of_address,
         said=_said(),
     )
     return make_response(html, status)
@@ -305,6 +310,31 @@ def _consents(shown: preferences.Page) -> Mapping[str, str]:
         for one in shown.newsletters
         if not one.is_sent
     }
+
+
+def _record_page(
+    token: str, subscriber: uuid.UUID, problem: str = "", status: int = 200
+) -> Response:
+    person = _record(subscriber)
+    with service().database.reading() as session:
+        sites = {
+            one["site"]: members.site_name(session, one["site"]) or one["site"]
+            for held in person.subscriptions
+            for one in (*held["consents"], *held["sign_ups"])
+            if one["site"]
+        }
+    html = render_template(
+        "choose/record.html",
+        person=person,
+        token=token,
+        theirs=service().links.preferences(subscriber),
+        sites=sites,
+        until_told=preferences.UNTIL_TOLD,
+        typed_address=request.form.get("address", ""),
+        problem=problem,
+        said=_said(),
+    )
+    return make_response(html, status)
 
 
 def _record(subscriber: uuid.UUID) -> people.Person:

@@ -386,9 +386,33 @@ def test_an_issue_is_sent_once_however_often_it_is_pressed(
     anna.fill(page, "Send it to 1 reader")
     again = anna.fill(page, "Send it to 1 reader")
 
-    assert again.status == 409
-    assert "Nothing is in it" in again.text
+    assert again.path == f"{HERE}/issues/1"
+    assert "It has begun to be sent already: nothing is sent twice." in again.text
     assert actions(service) == ["began to send"]
+
+
+@pytest.mark.usefixtures("weekly")
+def test_what_is_pressed_twice_is_said_to_be_done(anna: EditorAtWork, service: Service) -> None:
+    page = anna.open(NEXT)
+    anna.fill(page, "Approve")
+    approved = anna.fill(page, "Approve")
+    anna.fill(anna.open(NEXT), "Take the approval back")
+    page = anna.open(NEXT)
+    anna.fill(page, "Save what is in it", **{"in": ""})
+    left_out = anna.fill(page, "Save what is in it", **{"in": ""})
+
+    assert "It was approved already." in approved.text
+    assert "It was so already." in left_out.text
+    assert actions(service) == ["approved", "took back the approval of", "chose the statements of"]
+
+
+@pytest.mark.usefixtures("weekly")
+def test_where_all_is_left_out_that_is_what_is_said(anna: EditorAtWork) -> None:
+    page = anna.fill(anna.open(NEXT), "Save what is in it", **{"in": ""})
+
+    assert "All that is new is left out: nothing will be sent on" in page.text
+    for path in ("preview", "send"):
+        assert "Nothing is in it: all that is new is left out." in anna.open(f"{NEXT}/{path}").text
 
 
 @pytest.mark.usefixtures("weekly")

@@ -439,5 +439,21 @@ def test_a_tick_is_kept_when_it_cannot_be_published(anna: EditorAtWork, service:
 
 
 @pytest.mark.usefixtures("draft")
+def test_what_went_out_says_where_and_is_not_offered_to_be_sent_again(
+    anna: EditorAtWork, service: Service
+) -> None:
+    alerts(service)
+    anna.fill(anna.open(HERE), "Publish now", urgent="yes")
+    assert urgent_issues(service) == 1
+    for path in ("", "/correction", "/withdraw"):
+        page = anna.open(f"{HERE}{path}")
+        assert "the alerts, number 1 is being sent: to 0 readers so far" in page.text, path
+
+    page = anna.fill(anna.open(f"{HERE}/withdraw"), "Withdraw it now")
+    assert "the alerts, number 1" in page.text
+    assert "Urgent: also send it" not in page.text
+
+
+@pytest.mark.usefixtures("draft")
 def test_without_a_newsletter_of_alerts_nothing_is_asked(anna: EditorAtWork) -> None:
     assert "Urgent" not in anna.open(HERE).text

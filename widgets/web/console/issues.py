@@ -107,8 +107,8 @@ def choose(editor: Editor, slug: str, rhythm: str) -> AnyResponse:
     ticks = {one: one in ticked for one in _numbers("shown")}
     left_out = [one for one, is_in in ticks.items() if not is_in]
 
-    def leave_out(database: Session, digest_id: uuid.UUID) -> str:
-        changed = digests.choose(database, digest_id, left_out, Actor.of(editor), _now())
+    def leave_out(database: Session, digest_id: uuid.UUID, seen: str) -> str:
+        changed = digests.choose(database, digest_id, left_out, Actor.of(editor), _now(), seen)
         return "Saved." if changed else "It was so already."
 
     return _done(slug, rhythm, leave_out, ticks=ticks)
@@ -150,13 +150,15 @@ def preview(editor: Editor, slug: str, rhythm: str) -> Response:
         shown = _one(database, slug)
         newsletter = shown.newsletter
         lang = _asked_lang(newsletter.lang)
+        one = upcoming.of(database, newsletter, rhythm, now)
         html = render_template(
             "console/issue_preview.html",
             shown=shown,
             rhythm=rhythm,
             lang=lang,
             langs=upcoming.tongues(database, newsletter, rhythm, now),
-            letter=_letter(database, upcoming.of(database, newsletter, rhythm, now).digest, lang),
+            one=one,
+            letter=_letter(database, one.digest, lang),
             own_name=own_name,
         )
     return make_response(html)
@@ -200,10 +202,9 @@ def test(editor: Editor, slug: str, rhythm: str) -> AnyResponse:
 
 @screen.post("/issues/<rhythm>/approve")
 def approve(editor: Editor, slug: str, rhythm: str) -> AnyResponse:
-    def approved(database: Session, digest_id: uuid.UUID) -> str:
-        seen = request.form.get("seen", "")
-        digests.approve(database, digest_id, seen, Actor.of(editor), _now())
-        return "It is approved."
+    def approved(database: Session, digest_id: uuid.UUID, seen: str) -> str:
+        is_new = digests.approve(database, digest_id, seen, Actor.of(editor), _now())
+        return "It is approved." if is_new else "It was approved already."
 
     return _done(slug, rhythm, approved)
 
@@ -230,10 +231,14 @@ def to_send(editor: Editor, slug: str, rhythm: str) -> Response:
 @screen.post("/issues/<rhythm>/send")
 def send(editor: Editor, slug: str, rhythm: str) -> AnyResponse:
     rhythm, now = _by_hand(rhythm), _now()
-    seen = request.form.get("seen", "")
+    seen, last = request.form.get("seen", ""), request.form.get("last", "")
     try:
         with service().database.writing() as database:
             newsletter = _one(database, slug).newsletter
+            begun_since = digests.last_number(database, newsletter, rhythm)
+            if re.fullmatch("[0-9]{1,9}", last) and int(last) < begun_since:  # pressed twice
+                said = "It has begun to be sent already: nothing is sent twice."
+                return noted(said, url_for("issues.sent", slug=slug, number=begun_since))
             digest = digests.prepare(database, newsletter, rhythm, now)
             begun = digests.begin(database, digest.id, Actor.of(editor), now, seen)
             number = begun.number
@@ -324,7 +329,7 @@ def _letter(database: Session, digest: Digest, lang: str) -> Mapping[str, str] |
 def _done(
     slug: str,
     rhythm: str,
-    act: Callable[[Session, uuid.UUID], str],
+    act: Callable[[Session, uuid.UUID, str], str],
     *,
     ticks: Mapping[int, bool] | None = None,
 ) -> AnyResponse:
@@ -334,7 +339,8 @@ def _done(
     try:
         with service().database.writing() as database:
             newsletter = _one(database, slug).newsletter
-            said = act(database, upcoming.checked(database, newsletter, rhythm, seen, _now()))
+            digest = digests.prepare(database, newsletter, rhythm, _now())
+            said = act(database, digest.id, seen)
     except Overtaken:
         return _coming(slug, rhythm, problem=OVERTAKEN, ticks=ticks, status=409)
     except CannotBe as error:

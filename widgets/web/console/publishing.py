@@ -300,7 +300,7 @@ def _alerts(told: Effects, statement: Statement) -> int | None:
     """To how many an urgent statement is sent at once that otherwise would not get it so; None
     where being urgent makes no difference."""
     only = [one.at_once for one in told.newsletters if one.only_urgent]
-    return sum(only) if only or statement.is_urgent else None
+    return sum(only) if only else None
 
 
 def _notices(number: int, step: Step, typed: Typed = NOTHING, status: int = 200) -> Response:
