@@ -292,6 +292,53 @@ def test_a_relay_that_closes_its_doors_in_mid_issue_is_left_alone_and_asked_agai
     assert "takes mail again" in caplog.text
 
 
+def test_a_relay_that_never_says_whether_it_took_a_mail_does_not_get_the_same_again_and_again(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    ends: list[str] = []
+
+    def hangs_up(line: str) -> None:
+        if line.startswith("."):
+            ends.append(line)
+            raise OSError
+
+    relay.answer = hangs_up
+    issues = sending(SMTP_CONNECTIONS=1, RETRY_BASE_SECONDS=0.2)
+    issues.begin(*readers(3))
+    with issues.lane():
+        wait_until(lambda: {one.attempts for one in issues.messages()} == {1}, 20, "a try of each")
+    assert sorted(ends) == [f". {one}" for one in readers(3)]
+    assert not issues.due()
+    relay.answer = lambda _line: None
+    issues.now += timedelta(minutes=1)
+    issues.deliver()
+    assert issues.states() == {"sent": 3}
+
+
+def test_a_clock_that_is_put_forward_sends_nothing_twice(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    goes_on = threading.Event()
+    relay.answer = lambda line: goes_on.wait(20) and None if line.startswith(".") else None
+    issues = sending(SMTP_CONNECTIONS=1)
+    issues.begin("anna@example.org")
+    with issues.lane():
+        wait_until(lambda: "DATA" in relay.lines, 10, "a mail")
+        issues.now += timedelta(hours=1)
+        until = issues.now
+
+        def is_held() -> bool:
+            (message,) = issues.messages()
+            return message.leased_until is not None and message.leased_until > until
+
+        wait_until(is_held, 10, "a new lease")
+        goes_on.set()
+        relay.wait_for(1)
+        wait_until(lambda: not issues.due(), 10, "the end")
+    assert len(relay.taken) == 1
+    assert issues.states() == {"sent": 1}
+
+
 def test_one_connection_too_many_does_not_hold_up_the_others(
     sending: Callable[..., Issues], relay: QuickRelay, caplog: pytest.LogCaptureFixture
 ) -> None:

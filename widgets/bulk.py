@@ -165,8 +165,10 @@ class Lane:
 
     def run(self, stopping: threading.Event) -> None:
         senders = [
-            threading.Thread(target=self._send, args=(delivery.transport(self._service),))
-            for _ in range(self._hands)
+            threading.Thread(target=self._send, args=(way,))
+            for way in [
+                delivery.transport(self._service, delivery.PATIENCE) for _ in range(self._hands)
+            ]
         ]
         for sender in senders:
             sender.start()
@@ -196,6 +198,7 @@ class Lane:
         try:
             while any(sender.is_alive() for sender in senders) or not self._told.empty():
                 self._settle()
+                self._renew()
             self._settle()
         except SQLAlchemyError:
             log.exception("what was sent last could not be noted")
@@ -232,6 +235,8 @@ class Lane:
                 return
         with database.writing() as session:
             claimed = outbox.claim(session, self._worker, now, self._lease, most, bulk=True)
+        # The clock was put forward, or the machine slept: our own leases seem to be over.
+        claimed = [one for one in claimed if one not in self._in_hand]
         if not claimed:
             return
         self._in_hand.update(dict.fromkeys(claimed))
@@ -473,7 +478,10 @@ class Lane:
         except RefusedForNow as error:
             if error.relay_down:
                 self._goes_badly(error, alone)
-                return Outcome(message_id, Fate.BACK, str(error), copy)
+                # What may have arrived counts as tried: the next time another finds out whether
+                # the relay is well, or one reader would get it again and again.
+                fate = Fate.POSTPONED if error.unanswered else Fate.BACK
+                return Outcome(message_id, fate, str(error), copy)
             self._goes_well(alone)
             self._throttle.refused(copy.domain)
             return Outcome(message_id, Fate.POSTPONED, str(error), copy)
