@@ -453,7 +453,39 @@ def test_an_issue_that_everybody_refuses_is_stopped_and_says_why(
     with issues.service.database.writing() as session:
         digests.resume(session, digest_id, ANNA, NOW)
     issues.deliver()
-    assert issues.states() == {"refused": states["refused"], "sent": states["waiting"]}
+    assert issues.states() == {"sent": 300}
+
+
+def test_who_is_gone_is_not_tried_again_when_an_issue_goes_on(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    gone = "550 5.1.1 User unknown"
+    relay.answer = lambda line: gone if line.startswith("RCPT TO:<r1@") else None
+    issues = sending()
+    digest_id = issues.begin(*readers(3))
+    issues.deliver()
+    with issues.service.database.writing() as session:
+        digests.stop(session, digest_id, ANNA, NOW, because="too many were refused")
+    relay.answer = lambda _line: None
+    with issues.service.database.writing() as session:
+        digests.resume(session, digest_id, ANNA, NOW)
+    issues.deliver()
+    assert issues.states() == {"sent": 2, "refused": 1}
+
+
+def test_what_goes_on_after_days_has_the_date_of_that_day(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    issues = sending()
+    digest_id = issues.begin("anna@example.org")
+    later = NOW + timedelta(days=4)
+    with issues.service.database.writing() as session:
+        digests.stop(session, digest_id, ANNA, NOW)
+        digests.resume(session, digest_id, ANNA, later)
+    issues.now = later
+    issues.deliver()
+    (taken,) = relay.taken
+    assert taken.mail["Date"].datetime == later.replace(microsecond=0)
 
 
 def test_a_list_of_which_every_fourth_is_gone_is_stopped() -> None:
