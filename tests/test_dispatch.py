@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.samples import published, scheduled, subscribed
 from widgets import digests, dispatch, editions, letters, newsletters, outbox, rhythms
@@ -358,6 +358,12 @@ def test_how_far_it_is_and_how_long_it_takes(service: Service) -> None:
         how = digests.progress(session, the_digest(service), DUE + timedelta(seconds=10))
     assert (how.total, how.sent, how.void, how.waiting, how.done) == (4, 1, 1, 2, 2)
     assert how.seconds_left == 10
+    with service.database.writing() as session:  # the others are refused for now
+        left = Message.state == MessageState.WAITING
+        session.execute(update(Message).where(left).values(not_before=DUE + timedelta(minutes=5)))
+    with service.database.reading() as session:
+        how = digests.progress(session, the_digest(service), DUE + timedelta(seconds=10))
+    assert how.seconds_left == 290
 
 
 def test_the_audit_tells_who_approved_and_stopped(service: Service) -> None:

@@ -527,7 +527,15 @@ def _seconds_left(session: Session, digest: Digest, waiting: int, now: datetime)
     if digest.state != DigestState.SENDING:
         return None
     rate = a_second(session, digest, now)
-    return waiting / rate if rate else None
+    if not rate:
+        return None
+    # What was refused for now, or waits for the turn of its domain, may be all that is left.
+    first = session.scalar(
+        select(func.min(Message.not_before)).where(
+            Message.digest_id == digest.id, Message.state == MessageState.WAITING
+        )
+    )
+    return max(waiting / rate, (first - now).total_seconds() if first else 0.0)
 
 
 def _counts(session: Session, digest: Digest) -> dict[str, int]:
