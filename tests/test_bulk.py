@@ -495,6 +495,13 @@ def test_a_list_of_which_every_fourth_is_gone_is_stopped() -> None:
     assert (tally.tried, tally.refused) == (404, 101)
 
 
+def test_a_large_provider_that_takes_no_more_in_mid_issue_stops_it() -> None:
+    tally = bulk.Tally()
+    assert not any(tally.add(refused=False) for _ in range(1500))
+    tried = [tally.add(refused=number % 4 == 0) for number in range(404)]
+    assert tried.index(True) == 400
+
+
 def test_a_few_who_are_gone_are_no_reason_to_stop() -> None:
     tally = bulk.Tally()
     assert not any(tally.add(refused=number % 6 == 0) for number in range(5000))
