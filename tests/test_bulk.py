@@ -292,6 +292,53 @@ def test_a_relay_that_closes_its_doors_in_mid_issue_is_left_alone_and_asked_agai
     assert "takes mail again" in caplog.text
 
 
+def test_a_relay_that_never_says_whether_it_took_a_mail_does_not_get_the_same_again_and_again(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    ends: list[str] = []
+
+    def hangs_up(line: str) -> None:
+        if line.startswith("."):
+            ends.append(line)
+            raise OSError
+
+    relay.answer = hangs_up
+    issues = sending(SMTP_CONNECTIONS=1, RETRY_BASE_SECONDS=0.2)
+    issues.begin(*readers(3))
+    with issues.lane():
+        wait_until(lambda: {one.attempts for one in issues.messages()} == {1}, 20, "a try of each")
+    assert sorted(ends) == [f". {one}" for one in readers(3)]
+    assert not issues.due()
+    relay.answer = lambda _line: None
+    issues.now += timedelta(minutes=1)
+    issues.deliver()
+    assert issues.states() == {"sent": 3}
+
+
+def test_a_clock_that_is_put_forward_sends_nothing_twice(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    goes_on = threading.Event()
+    relay.answer = lambda line: goes_on.wait(20) and None if line.startswith(".") else None
+    issues = sending(SMTP_CONNECTIONS=1)
+    issues.begin("anna@example.org")
+    with issues.lane():
+        wait_until(lambda: "DATA" in relay.lines, 10, "a mail")
+        issues.now += timedelta(hours=1)
+        until = issues.now
+
+        def is_held() -> bool:
+            (message,) = issues.messages()
+            return message.leased_until is not None and message.leased_until > until
+
+        wait_until(is_held, 10, "a new lease")
+        goes_on.set()
+        relay.wait_for(1)
+        wait_until(lambda: not issues.due(), 10, "the end")
+    assert len(relay.taken) == 1
+    assert issues.states() == {"sent": 1}
+
+
 def test_one_connection_too_many_does_not_hold_up_the_others(
     sending: Callable[..., Issues], relay: QuickRelay, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -406,7 +453,39 @@ def test_an_issue_that_everybody_refuses_is_stopped_and_says_why(
     with issues.service.database.writing() as session:
         digests.resume(session, digest_id, ANNA, NOW)
     issues.deliver()
-    assert issues.states() == {"refused": states["refused"], "sent": states["waiting"]}
+    assert issues.states() == {"sent": 300}
+
+
+def test_who_is_gone_is_not_tried_again_when_an_issue_goes_on(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    gone = "550 5.1.1 User unknown"
+    relay.answer = lambda line: gone if line.startswith("RCPT TO:<r1@") else None
+    issues = sending()
+    digest_id = issues.begin(*readers(3))
+    issues.deliver()
+    with issues.service.database.writing() as session:
+        digests.stop(session, digest_id, ANNA, NOW, because="too many were refused")
+    relay.answer = lambda _line: None
+    with issues.service.database.writing() as session:
+        digests.resume(session, digest_id, ANNA, NOW)
+    issues.deliver()
+    assert issues.states() == {"sent": 2, "refused": 1}
+
+
+def test_what_goes_on_after_days_has_the_date_of_that_day(
+    sending: Callable[..., Issues], relay: QuickRelay
+) -> None:
+    issues = sending()
+    digest_id = issues.begin("anna@example.org")
+    later = NOW + timedelta(days=4)
+    with issues.service.database.writing() as session:
+        digests.stop(session, digest_id, ANNA, NOW)
+        digests.resume(session, digest_id, ANNA, later)
+    issues.now = later
+    issues.deliver()
+    (taken,) = relay.taken
+    assert taken.mail["Date"].datetime == later.replace(microsecond=0)
 
 
 def test_a_list_of_which_every_fourth_is_gone_is_stopped() -> None:
@@ -414,6 +493,13 @@ def test_a_list_of_which_every_fourth_is_gone_is_stopped() -> None:
     tried = [tally.add(refused=number % 4 == 0) for number in range(404)]
     assert tried.index(True) == 400
     assert (tally.tried, tally.refused) == (404, 101)
+
+
+def test_a_large_provider_that_takes_no_more_in_mid_issue_stops_it() -> None:
+    tally = bulk.Tally()
+    assert not any(tally.add(refused=False) for _ in range(1500))
+    tried = [tally.add(refused=number % 4 == 0) for number in range(404)]
+    assert tried.index(True) == 400
 
 
 def test_a_few_who_are_gone_are_no_reason_to_stop() -> None:

@@ -4,6 +4,7 @@ import re
 import smtplib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -249,6 +250,72 @@ def test_a_relay_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.Monke
     assert refused.value.relay_down
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_relay_that_looks_long_at_a_mail_gets_it_once(
+    pipelining: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "SMTP_TIMEOUT", 0.2)
+    with QuickRelay(lambda line: time.sleep(0.5) if line[0] == "." else None, pipelining) as relay:
+        transport = SmtpTransport(relay.url)
+        for name in ("anna", "ben"):
+            transport.send(letter(f"{name}@example.org"), "news@network.example", f"{name}@a.org")
+        transport.close()
+        assert [one.to for one in relay.taken] == ["anna@a.org", "ben@a.org"]
+
+
+def test_a_mail_that_may_have_arrived_is_not_sent_again_at_once() -> None:
+    ends: list[str] = []
+
+    def hangs_up_on_ben(line: str) -> None:
+        if line.startswith("."):
+            ends.append(line)
+            if "ben" in line:
+                raise OSError
+
+    with QuickRelay(hangs_up_on_ben) as relay:
+        transport = SmtpTransport(relay.url)
+        transport.send(letter(), "news@network.example", "anna@example.org")
+        with pytest.raises(RefusedForNow, match="did not say whether it took the mail") as refused:
+            transport.send(letter(), "news@network.example", "ben@example.org")
+        assert refused.value.unanswered
+        transport.send(letter(), "news@network.example", "cora@example.org")
+        transport.close()
+    assert ends == [". anna@example.org", ". ben@example.org", ". cora@example.org"]
+
+
+def test_no_other_worker_takes_a_mail_that_a_slow_relay_looks_at(
+    make_settings: Callable[..., Settings],
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(line: str) -> None:
+        if line.startswith("."):
+            goes_on.wait(20)
+
+    with QuickRelay(slow) as relay:
+        changes = {"SMTP_URL": relay.url, "MAIL_FROM": "news@network.example"}
+        service = open_service(make_settings(**changes, LEASE_SECONDS=1))
+        make_ready(service)
+        Desk(service).sign_up("anna@example.org")
+        way = SmtpTransport(relay.url)
+        slowly = threading.Thread(target=deliver_due, args=(service, way, "here:1"))
+        slowly.start()
+
+        def held_until() -> datetime:
+            return messages(service)[0].leased_until or NOW
+
+        wait_until(lambda: held_until() > NOW, 10, "a lease")
+        first = held_until()
+        wait_until(lambda: held_until() > first, 10, "a longer lease")
+        later = first + timedelta(milliseconds=1)
+        assert deliver_due(service, way, "there:1", clock=lambda: later) == 0
+        goes_on.set()
+        slowly.join(20)
+        way.close()
+        service.database.close()
+    assert [one.to for one in relay.taken] == ["anna@example.org"]
+
+
 def test_an_international_address_needs_a_relay_that_can() -> None:
     with Relay() as able:
         send(able.url, "δοκιμή@xn--hxajbheg2az3al.org")
@@ -295,14 +362,14 @@ def test_whatever_goes_wrong_with_one_mail_the_next_goes_out(
     desk = Desk(mailing)
     desk.sign_up("first@example.org")
     desk.sign_up("second@example2.org")
-    sendmail = smtplib.SMTP.sendmail
+    rcpt = smtplib.SMTP.rcpt
 
-    def failing(self: smtplib.SMTP, sender: str, to: list[str], *mail: object) -> object:
-        if "first" in to[0]:
+    def failing(self: smtplib.SMTP, to: str) -> tuple[int, bytes]:
+        if "first" in to:
             "\ud800".encode()
-        return sendmail(self, sender, to, *mail)  # type: ignore[arg-type]
+        return rcpt(self, to)
 
-    monkeypatch.setattr(smtplib.SMTP, "sendmail", failing)
+    monkeypatch.setattr(smtplib.SMTP, "rcpt", failing)
     deliver(mailing)
 
     assert [mail.recipients for mail in relay.delivered] == [["second@example2.org"]]

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.samples import published, scheduled, subscribed
 from widgets import digests, dispatch, editions, letters, newsletters, outbox, rhythms
@@ -375,6 +375,12 @@ def test_how_far_it_is_and_how_long_it_takes(service: Service) -> None:
         how = digests.progress(session, the_digest(service), DUE + timedelta(seconds=10))
     assert (how.total, how.sent, how.void, how.waiting, how.done) == (4, 1, 1, 2, 2)
     assert how.seconds_left == 10
+    with service.database.writing() as session:  # the others are refused for now
+        left = Message.state == MessageState.WAITING
+        session.execute(update(Message).where(left).values(not_before=DUE + timedelta(minutes=5)))
+    with service.database.reading() as session:
+        how = digests.progress(session, the_digest(service), DUE + timedelta(seconds=10))
+    assert how.seconds_left == 290
 
 
 def test_the_audit_tells_who_approved_and_stopped(service: Service) -> None:
@@ -479,3 +485,28 @@ def test_an_alert_goes_before_an_issue_that_is_under_way(service: Service) -> No
     assert [(mail["To"], mail["Subject"]) for mail in mails if mail] == [
         ("alerted@example.org", "Reopen the reading room"), ("alerted@example.org", "Alarm"),
     ]  # fmt: skip
+
+
+def test_how_often_it_comes_is_not_changed_while_readers_who_left_that_open_wait(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "STEP", 2)
+    comes_weekly(service, by_itself=True)
+    everybody = subscribed(service, *(f"{n}@example.org" for n in range(5)))
+    published(service, at=BEFORE)
+    dispatch.begin_due(service.database, DUE)
+    dispatch.expand(service.database, the_digest(service).id, DUE)
+
+    def come(rhythm: str) -> bool:
+        with service.database.writing() as session:
+            of = session.scalars(select(Newsletter)).one()
+            values = {name: getattr(of, name) for name in ("weekday", "clock", "zone")}
+            more = {"rhythm": rhythm, "by_itself": True, "only_urgent": False}
+            return rhythms.schedule(session, of, ANNA, DUE, **values, **more)
+
+    assert come("never")  # those who left it open are the same
+    with pytest.raises(rhythms.BadSchedule, match="An issue is on its way"):
+        come("monthly")
+    tick(service, DUE)
+    assert len(waiting(service)) == len(everybody)
+    assert come("monthly")

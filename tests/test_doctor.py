@@ -14,7 +14,7 @@ import trustme
 
 from tests.actors import Relay
 from tests.name_server import NameServer
-from tests.test_cli import Run, environment, run  # noqa: F401
+from tests.test_cli import Run
 from tests.test_mail_dns import GOOD, key
 from widgets import doctor, outbox
 from widgets.doctor import World
@@ -241,7 +241,7 @@ def test_one_that_fails_hides_nothing(
     assert about(told, "worker")
 
 
-def test_the_command(run: Run) -> None:  # noqa: F811
+def test_the_command(run: Run) -> None:
     told = run("doctor", BASE_URL="http://127.0.0.1:8000")
     assert told.exit_code == 0
     assert "OK       database: The database answers, and is of this version.\n" in told.output
@@ -249,7 +249,7 @@ def test_the_command(run: Run) -> None:  # noqa: F811
     assert {one["level"] for one in found} == {"ok", "hint"}
 
 
-def test_the_command_ends_with_1_where_nothing_can_start(run: Run) -> None:  # noqa: F811
+def test_the_command_ends_with_1_where_nothing_can_start(run: Run) -> None:
     told = run("doctor", "--json", BASE_URL="https://widgets.network.org", MAIL_FROM="nobody")
 
     assert told.exit_code == 1

@@ -53,11 +53,11 @@ KEEP_IDLE = 10.0  # seconds after which a connection that has nothing to do is c
 # A message is given up when it is old and was tried so often: a relay that was away for days, or
 # an issue that was stopped for a week, are no reason.
 TRIES = 8
-# Refusals for good after which an issue is stopped: so many in a row, or this share of the first.
+# Refusals for good after which an issue is stopped: so many in a row, or this share of a stretch.
 # Who is on a block list must not burn the whole list of readers, nor their name with a list that
 # is too old.
 IN_A_ROW = 50
-FIRST, SHARE_OF_FIRST = 500, 0.2
+STRETCH, SHARE_OF_STRETCH = 500, 0.2  # messages that one worker sends; counted anew after that
 DELIVERY = Actor("the delivery")
 
 
@@ -103,10 +103,12 @@ class Tally:
 
     def add(self, refused: bool) -> bool:
         """Counts one; whether it is one too many."""
+        if self.tried == STRETCH:
+            self.tried = self.refused = 0
         self.tried += 1
         self.refused += refused
         self.in_a_row = self.in_a_row + 1 if refused else 0
-        too_many = self.tried <= FIRST and self.refused > FIRST * SHARE_OF_FIRST
+        too_many = self.refused > STRETCH * SHARE_OF_STRETCH
         return refused and (self.in_a_row >= IN_A_ROW or too_many)
 
 
@@ -165,8 +167,10 @@ class Lane:
 
     def run(self, stopping: threading.Event) -> None:
         senders = [
-            threading.Thread(target=self._send, args=(delivery.transport(self._service),))
-            for _ in range(self._hands)
+            threading.Thread(target=self._send, args=(way,))
+            for way in [
+                delivery.transport(self._service, delivery.PATIENCE) for _ in range(self._hands)
+            ]
         ]
         for sender in senders:
             sender.start()
@@ -196,6 +200,7 @@ class Lane:
         try:
             while any(sender.is_alive() for sender in senders) or not self._told.empty():
                 self._settle()
+                self._renew()
             self._settle()
         except SQLAlchemyError:
             log.exception("what was sent last could not be noted")
@@ -232,6 +237,8 @@ class Lane:
                 return
         with database.writing() as session:
             claimed = outbox.claim(session, self._worker, now, self._lease, most, bulk=True)
+        # The clock was put forward, or the machine slept: our own leases seem to be over.
+        claimed = [one for one in claimed if one not in self._in_hand]
         if not claimed:
             return
         self._in_hand.update(dict.fromkeys(claimed))
@@ -417,7 +424,7 @@ class Lane:
             many = (
                 f"{tally.in_a_row} mails in a row were refused"
                 if tally.in_a_row >= IN_A_ROW
-                else f"{tally.refused} of the first {tally.tried} mails were refused"
+                else f"{tally.refused} of {tally.tried} mails were refused"
             )
             because = f"{many}, the last with: {one.reason}"
             if digests.stop(session, digest_id, DELIVERY, self._clock(), because):
@@ -473,7 +480,10 @@ class Lane:
         except RefusedForNow as error:
             if error.relay_down:
                 self._goes_badly(error, alone)
-                return Outcome(message_id, Fate.BACK, str(error), copy)
+                # What may have arrived counts as tried: the next time another finds out whether
+                # the relay is well, or one reader would get it again and again.
+                fate = Fate.POSTPONED if error.unanswered else Fate.BACK
+                return Outcome(message_id, fate, str(error), copy)
             self._goes_well(alone)
             self._throttle.refused(copy.domain)
             return Outcome(message_id, Fate.POSTPONED, str(error), copy)

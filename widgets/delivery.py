@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -28,18 +28,32 @@ from widgets.settings import is_local_host
 log = logging.getLogger("undersigned.delivery")
 
 SMTP_TIMEOUT = 15  # seconds for one answer of the relay
+# The same for its last one, when it has the whole mail: it may look through it, or hand it on,
+# before it answers. Who does not wait sends again what has arrived already (RFC 1047). RFC 5321
+# §4.5.3.2.6 wants ten minutes; where somebody waits for the next mail, there are two.
+PATIENCE = 600
+PATIENCE_WHERE_SOMEBODY_WAITS = 120
 IDLE = 5  # seconds after which a kept connection is asked whether it still lives
 BATCH = 20
 
 
 class RefusedForNow(Exception):
     """The relay can't take it now: try again later. relay_down: nothing else will do better;
-    unconnected: it did not let us in at all."""
+    unconnected: it did not let us in at all; unanswered: it has the whole mail, and did not say
+    whether it takes it."""
 
-    def __init__(self, reason: str, *, relay_down: bool = False, unconnected: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        relay_down: bool = False,
+        unconnected: bool = False,
+        unanswered: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.relay_down = relay_down
         self.unconnected = unconnected
+        self.unanswered = unanswered
 
 
 class RefusedForGood(Exception):
@@ -54,13 +68,14 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-def transport(service: Service) -> Transport:
-    """The way out for all our mail. Raises UnsafeSettings where it is to be signed and can't be."""
+def transport(service: Service, patience: float = PATIENCE_WHERE_SOMEBODY_WAITS) -> Transport:
+    """The way out for all our mail. patience: how many seconds a relay has to say that it takes
+    one. Raises UnsafeSettings where it is to be signed and can't be."""
     settings = service.settings
     seal = seals.load(settings)
     way: Transport
     if settings.smtp_url:
-        way = SmtpTransport(settings.smtp_url)
+        way = SmtpTransport(settings.smtp_url, patience)
     else:
         way = MailboxTransport(mailbox_folder(settings.instance_path))
     return Sealing(way, seal) if seal else way
@@ -106,8 +121,9 @@ class SmtpTransport:
     the relay has closed it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = PATIENCE_WHERE_SOMEBODY_WAITS) -> None:
         parts = urlsplit(url)
+        self._patience = patience
         self._tls = parts.scheme == "smtps"
         self._host = parts.hostname or "localhost"
         self._port = parts.port or (465 if self._tls else 587 if parts.username else 25)
@@ -140,8 +156,13 @@ class SmtpTransport:
 
     def _send(self, smtp: smtplib.SMTP, wire: bytes, sender: str, to: str) -> None:
         try:
-            _hand_over(smtp, wire, sender, to)
+            _hand_over(smtp, wire, sender, to, self._patience)
             self._used_at = time.monotonic()
+        except _Unanswered as error:
+            # Not at once again, on a new connection: it may well have arrived.
+            self.close()
+            reason = f"the relay did not say whether it took the mail: {error}"
+            raise RefusedForNow(reason, relay_down=True, unanswered=True) from error
         except smtplib.SMTPNotSupportedError as error:
             raise RefusedForGood(
                 "the relay can't take internationalised addresses (SMTPUTF8)"
@@ -160,6 +181,9 @@ class SmtpTransport:
             ) from error
         except smtplib.SMTPDataError as error:
             self._after_refusal(error.smtp_code, _text(error.smtp_code, error.smtp_error))
+        except Exception:  # in the middle of something: the next mail begins anew
+            self.close()
+            raise
 
     def _after_refusal(self, code: int, reason: str) -> None:
         if code == 421:  # "closing transmission channel"
@@ -231,25 +255,50 @@ class SmtpTransport:
         smtp.ehlo()
 
 
-def _hand_over(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str) -> None:
-    """One mail through an open connection. Raises as smtplib.SMTP.sendmail does."""
+class _Unanswered(Exception):
+    """The relay got a whole mail, and nothing was heard of it any more."""
+
+
+def _hand_over(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str, patience: float) -> None:
+    """One mail through an open connection. Raises as smtplib.SMTP.sendmail does, and _Unanswered
+    where the relay is silent for `patience` seconds at the end, or gone."""
     smtp.ehlo_or_helo_if_needed()
-    options = []
+    options = [f"SIZE={len(wire)}"] if smtp.has_extn("size") else []
     if not (sender + to).isascii():
         if not smtp.has_extn("smtputf8"):
             raise smtplib.SMTPNotSupportedError
-        options = ["SMTPUTF8", "BODY=8BITMIME"]
+        options += ["SMTPUTF8", "BODY=8BITMIME"]
     if smtp.has_extn("pipelining"):
-        _at_once(smtp, wire, sender, to, options)
+        data = _at_once(smtp, sender, to, options)
     else:
-        smtp.sendmail(sender, [to], wire, options)
+        data = _one_by_one(smtp, sender, to, options)
+    if data[0] == 354:
+        end = b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"
+        smtp.send(_LINE_OF_A_DOT.sub(b"..", wire) + end)
+        data = _last_answer(smtp, patience)
+    if data[0] != 250:
+        if data[0] != 421:
+            smtp.rset()
+        raise smtplib.SMTPDataError(*data)
 
 
-def _at_once(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str, options: Sequence[str]) -> None:
-    """The same, with the commands before the mail sent together (RFC 2920): it waits for the relay
-    twice and not four times."""
-    if smtp.has_extn("size"):
-        options = [f"SIZE={len(wire)}", *options]
+def _one_by_one(
+    smtp: smtplib.SMTP, sender: str, to: str, options: Sequence[str]
+) -> tuple[int, bytes]:
+    """The commands before a mail; the answer to the last, DATA."""
+    mail = smtp.mail(sender, options)
+    if mail[0] != 250:
+        raise smtplib.SMTPSenderRefused(*mail, sender)
+    rcpt = smtp.rcpt(to)
+    if rcpt[0] not in (250, 251):
+        if rcpt[0] != 421:
+            smtp.rset()
+        raise smtplib.SMTPRecipientsRefused({to: rcpt})
+    return smtp.docmd("DATA")
+
+
+def _at_once(smtp: smtplib.SMTP, sender: str, to: str, options: Sequence[str]) -> tuple[int, bytes]:
+    """The same, sent together (RFC 2920): it waits for the relay once and not three times."""
     commands = (
         " ".join((f"MAIL FROM:<{sender}>", *options)),
         f"RCPT TO:<{to}>",
@@ -270,14 +319,19 @@ def _at_once(smtp: smtplib.SMTP, wire: bytes, sender: str, to: str, options: Seq
         if rcpt[0] != 421:
             smtp.rset()
         raise smtplib.SMTPRecipientsRefused({to: rcpt})
-    if data[0] == 354:
-        end = b".\r\n" if wire.endswith(b"\r\n") else b"\r\n.\r\n"
-        smtp.send(_LINE_OF_A_DOT.sub(b"..", wire) + end)
-        data = smtp.getreply()
-    if data[0] != 250:
-        if data[0] != 421:
-            smtp.rset()
-        raise smtplib.SMTPDataError(*data)
+    return data
+
+
+def _last_answer(smtp: smtplib.SMTP, patience: float) -> tuple[int, bytes]:
+    assert smtp.sock
+    usual = smtp.sock.gettimeout()
+    smtp.sock.settimeout(patience)
+    try:
+        answer = smtp.getreply()
+    except (smtplib.SMTPServerDisconnected, OSError) as error:
+        raise _Unanswered(_reason(error)) from error
+    smtp.sock.settimeout(usual)
+    return answer
 
 
 _LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -334,7 +388,8 @@ def _deliver(
             mail = letters.compose(service, session, message)
         if mail is not None:
             sender, to = sender_of(service, message), letters.addressee(mail)
-            transport.send(letters.on_the_wire(mail, sender), sender, to)
+            with _held(service, worker, message, clock):
+                transport.send(letters.on_the_wire(mail, sender), sender, to)
     except RefusedForGood as error:
         log.warning("message %s was refused: %s", message, error)
         with database.writing() as session:
@@ -358,6 +413,29 @@ def _deliver(
             else:
                 outbox.sent(session, worker, clock(), message)
     return True
+
+
+@contextlib.contextmanager
+def _held(
+    service: Service, worker: str, message: uuid.UUID, clock: Callable[[], datetime]
+) -> Iterator[None]:
+    """Holds a message for as long as a slow relay needs, so that no other worker sends it too."""
+    lease = timedelta(seconds=service.settings.lease_seconds)
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease.total_seconds() / 3):
+            # if it can't be renewed, it may be by the next time
+            with contextlib.suppress(SQLAlchemyError), service.database.writing() as session:
+                outbox.renew(session, worker, [message], clock(), lease)
+
+    renewing = threading.Thread(target=renew, daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
 
 
 def sender_of(service: Service, message: uuid.UUID) -> str:

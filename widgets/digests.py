@@ -27,6 +27,7 @@ from widgets.models import (
     Statement,
 )
 from widgets.models.fact import content_changed
+from widgets.refusals import kind_of_refusal
 from widgets.text import clean, clean_lines
 
 # What is older is no news, also where it was never in an issue.
@@ -38,6 +39,7 @@ FRESH_FOR = {
 LONGEST_SUBJECT = 150  # characters
 LONGEST_INTRODUCTION = 5000
 LATELY = timedelta(minutes=5)
+STEP = 1000  # rows in one statement
 SETTLED = (MessageState.SENT, MessageState.REFUSED, MessageState.VOID)
 NOT_BEGUN = (DigestState.DRAFT, DigestState.APPROVED)
 WITHDRAWN = "every statement in it was withdrawn"
@@ -433,16 +435,47 @@ def stop(
 
 
 def resume(session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
-    """Goes on where an issue was stopped; whether it was. Raises NoSuchDigest and CannotBe."""
+    """Goes on where an issue was stopped; whether it was. If it was stopped since too much was
+    refused, those get it too who were refused for no reason of their own. Raises NoSuchDigest and
+    CannotBe."""
     digest = get(session, digest_id, lock=True)
     if digest.state != DigestState.STOPPED:
         return False
     if not editions.standing(session, contents(session, digest, now)):
         raise CannotBe("Every statement in it was withdrawn: nothing is left to send.")
+    if digest.stopped_because:
+        _have_tried_again(session, digest, now)
+    # What arrives after days is not to stand among the mails of that day, where nobody sees it.
+    waiting = Message.digest_id == digest.id, Message.state == MessageState.WAITING
+    session.execute(update(Message).where(*waiting).values(created_at=now))
     digest.state, digest.stopped_because = DigestState.SENDING, None
     digest.changed_at = now
     _note(session, digest, actor, "went on sending", now)
     return True
+
+
+def _have_tried_again(session: Session, digest: Digest, now: datetime) -> None:
+    """Has those wait again who were refused for what an issue says, or where it comes from."""
+    refused = session.execute(
+        select(Message.id, Message.error).where(
+            Message.digest_id == digest.id,
+            Message.state == MessageState.REFUSED,
+            Message.subscription_id.is_not(None),
+        )
+    )
+    ids = [row.id for row in refused if kind_of_refusal(row.error or "") is None]
+    for start in range(0, len(ids), STEP):
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids[start : start + STEP]))
+            .values(
+                state=MessageState.WAITING,
+                attempts=0,
+                not_before=now,
+                settled_at=None,
+                error=None,
+            )
+        )
 
 
 def end(session: Session, digest_id: uuid.UUID, actor: Actor, now: datetime) -> bool:
@@ -517,7 +550,15 @@ def _seconds_left(session: Session, digest: Digest, waiting: int, now: datetime)
     if digest.state != DigestState.SENDING:
         return None
     rate = a_second(session, digest, now)
-    return waiting / rate if rate else None
+    if not rate:
+        return None
+    # What was refused for now, or waits for the turn of its domain, may be all that is left.
+    first = session.scalar(
+        select(func.min(Message.not_before)).where(
+            Message.digest_id == digest.id, Message.state == MessageState.WAITING
+        )
+    )
+    return max(waiting / rate, (first - now).total_seconds() if first else 0.0)
 
 
 def _counts(session: Session, digest: Digest) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from widgets import digests, jobs, outbox, rhythms
 from widgets.audit import SCHEDULE
 from widgets.models import (
+    LAST,
     Database,
     Digest,
     DigestState,
@@ -31,7 +32,6 @@ STEP = 500  # messages in one transaction
 AHEAD = 5000  # messages of an issue that could go out at most before more are written
 FAR_AHEAD = 200_000  # the same of all that wait: for the turn of their domain, too
 HEAD_START = timedelta(days=1)  # of an alert
-LAST = uuid.UUID(int=2**128 - 1)  # the cursor of an issue that has been written for everybody
 
 
 def run_once(database: Database, now: datetime) -> bool:

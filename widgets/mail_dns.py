@@ -612,4 +612,9 @@ def _tls_rpt(asked: Dns, plan: Plan) -> list[Finding]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    """
+    >>> _sentence("too many look-ups"), _sentence("network.example has no SPF record")
+    ('Too many look-ups.', 'network.example has no SPF record.')
+    """
+    begins_with_a_name = "." in text.partition(" ")[0]
+    return f"{text if begins_with_a_name else text[:1].upper() + text[1:]}."

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from widgets import audit
 from widgets.audit import Actor, Subject
-from widgets.models import Digest, DigestState, Newsletter, Rhythm, State, Subscription
+from widgets.models import LAST, Digest, DigestState, Newsletter, Rhythm, State, Subscription
 from widgets.moments import zones
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -70,6 +70,11 @@ def schedule(
     problems = {}
     if rhythm not in set(Rhythm):
         problems["rhythm"] = "Choose how often it comes."
+    elif _usual(rhythm) != usual(newsletter) and _is_on_its_way(session, newsletter):
+        problems["rhythm"] = (
+            "An issue is on its way, also to those who have not chosen how often. Wait until all "
+            "have got it, or end it."
+        )
     if weekday not in range(7):
         problems["weekday"] = "Choose a day of the week."
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", clock):
@@ -104,6 +109,16 @@ def schedule(
     return True
 
 
+def _is_on_its_way(session: Session, newsletter: Newsletter) -> bool:
+    """Whether there are subscribers yet for whom an issue must be written that has begun."""
+    begun = select(Digest.id).where(
+        Digest.newsletter_id == newsletter.id,
+        Digest.state.in_((DigestState.SENDING, DigestState.STOPPED)),
+        or_(Digest.cursor.is_(None), Digest.cursor != LAST),
+    )
+    return session.scalar(begun.limit(1)) is not None
+
+
 def _move_upcoming(session: Session, newsletter: Newsletter, before: str, now: datetime) -> None:
     """before: the rhythm that was usual."""
     waiting = (DigestState.DRAFT, DigestState.APPROVED)
@@ -129,7 +144,11 @@ def _move_upcoming(session: Session, newsletter: Newsletter, before: str, now: d
 def usual(newsletter: Newsletter) -> str:
     """What subscribers get who have not chosen: where nothing is sent by itself, an issue that an
     editor sends is a weekly one."""
-    return Rhythm.WEEKLY if newsletter.rhythm == Rhythm.NEVER else newsletter.rhythm
+    return _usual(newsletter.rhythm)
+
+
+def _usual(rhythm: str) -> str:
+    return Rhythm.WEEKLY if rhythm == Rhythm.NEVER else rhythm
 
 
 def gets(newsletter: Newsletter, rhythm: str, now: datetime) -> ColumnElement[bool]:

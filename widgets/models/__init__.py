@@ -5,6 +5,7 @@ from widgets.models.base import Base
 from widgets.models.bounce import Bounce, BounceKind
 from widgets.models.database import Database
 from widgets.models.digest import (
+    LAST,
     Digest,
     DigestEdition,
     DigestState,
@@ -45,6 +46,7 @@ from widgets.models.subscriber import (
 from widgets.models.webhook import ApiKey, CallState, Webhook, WebhookCall
 
 __all__ = [
+    "LAST",
     "AddressChange",
     "ApiKey",
     "AuditEntry",

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from widgets.models.base import Base
 from widgets.models.newsletter import Newsletter
 
+LAST = uuid.UUID(int=2**128 - 1)  # the cursor of an issue that has been written for everybody
+
 
 class DigestState(StrEnum):
     DRAFT = "draft"  # what is new goes in by itself
