@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from widgets import audit, editors, jobs, work
+from widgets import audit, editors, jobs, partner_sync, work
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.jobs import CannotBeDone, Outcome, Stopped, Task
@@ -185,9 +185,14 @@ def test_a_job_that_the_database_failed_is_taken_up_again(
     assert jobs.claim(service.database, "there:1", later)
 
 
+# What makes the steps of a kind of work, where that is not the function which begins it.
+STEPS = {"compare subscribers": partner_sync._Run._give_way}
+
+
 @pytest.mark.parametrize("kind", work.KINDS)
 def test_long_work_of_every_kind_gives_way_between_its_steps(kind: str) -> None:
-    assert "give_way" in work.KINDS[kind].__code__.co_names  # type: ignore[attr-defined]
+    steps = STEPS.get(kind, work.KINDS[kind])
+    assert "give_way" in steps.__code__.co_names  # type: ignore[attr-defined]
 
 
 def test_jobs_are_forgotten_a_month_after_they_ended(

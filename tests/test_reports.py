@@ -5,6 +5,7 @@ import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,7 @@ def test_the_worker_reads_what_comes_back_and_editors_learn_when_it_can_not(
     monkeypatch.setattr(reports, "EVERY", 0.05)
     box = tmp_path / "box"
     post = opened(f"maildir://{box}")
+    post.now = datetime.now(UTC)  # the worker forgets who signed up long ago
     asked = post.sign_up()
     stopping = threading.Event()
     works = threading.Thread(target=worker.run, args=(post.service, stopping))

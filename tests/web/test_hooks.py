@@ -54,10 +54,10 @@ class Teller:
         self.client: FlaskClient = app.test_client()
         self.relay = relay
         self.post = Post(app.extensions["undersigned"])
-        self.post.now = NOW - timedelta(days=1)
+        self.at = datetime.now(UTC)
+        self.post.now = self.at - timedelta(days=1)
         self.anna = self.post.subscriber()
         self.message = self.post.issue(self.anna)
-        self.at = NOW
 
     def example(self, name: str) -> str:
         text = (EXAMPLES / f"{self.relay}-{name}.json").read_text()

@@ -43,7 +43,7 @@ from widgets.settings import Settings
 from widgets.text import clean, has_substance, is_country
 from widgets.webhooks import Event
 
-_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
+_PARTS = re.compile(r"<(?:(\w+)(?:\((\w+)[^)]*\))?:)?(\w+)>")  # its kind, a value, its name
 ROUND_TRIP = 14_600  # bytes on the wire
 NAMES = [f"Invented Association Number {number} of Somewhere" for number in range(115)]
 
@@ -167,7 +167,8 @@ def _preview(service: Service) -> str:
 def anything(rule: Rule) -> dict[str, Any]:
     """A value for each variable part: enough for a route of the console, whose door is shut."""
     usual = {"int": 1, "uuid": UUID(int=1), "slug": "river-gate"}
-    return {part: usual.get(kind, "x") for kind, part in _PARTS.findall(rule.rule)}
+    parts = _PARTS.findall(rule.rule)
+    return {part: first or usual.get(kind, "x") for kind, first, part in parts}
 
 
 def _token(path: str) -> str:
