@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 
 from tests.actors import quiet_port
 from tests.other_tools import PASSWORD, USER, Listmonk
-from widgets import newsletters, partner_sync, partners, records
+from widgets import newsletters, partner_findings, partner_sync, partners, records
 from widgets.addresses import parse
 from widgets.audit import COMMAND_LINE
 from widgets.models import (
@@ -28,7 +28,8 @@ from widgets.models import (
     Suppression,
 )
 from widgets.pacing import Limits
-from widgets.partner_sync import Do, Found, Here, Known, decide
+from widgets.partner_findings import Found
+from widgets.partner_rules import Do, Here, Known, decide
 from widgets.partner_tools.asking import Api
 from widgets.partner_tools.listmonk import Listmonk as Client
 from widgets.partner_tools.tool import Member, There, ToolFails
@@ -531,7 +532,7 @@ def test_a_look_tells_what_would_happen_and_does_nothing(both: Both) -> None:
     found = both.look()
 
     assert (found.put, found.end_here, found.end_there, found.unknown) == (1, 1, 1, 1)
-    assert partner_sync.sentence(found) == (
+    assert partner_findings.sentence(found) == (
         "A run would put 1 person on the list there, take 1 person off it there and end "
         "1 subscription here. 0 stand alike."
     )

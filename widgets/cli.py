@@ -26,6 +26,7 @@ from widgets import (
     members,
     newsletters,
     outbox,
+    partner_findings,
     partner_sync,
     partners,
     people,
@@ -359,7 +360,7 @@ def sync_partner(number: int, look: bool, agree: int | None, start: bool) -> Non
     try:
         if look:
             found = partner_sync.look(service, number, lambda: datetime.now(UTC))
-            click.echo(partner_sync.sentence(found))
+            click.echo(partner_findings.sentence(found))
             return
         with service.database.writing() as session:
             one = partners.one(session, number)
@@ -379,7 +380,7 @@ def sync_partner(number: int, look: bool, agree: int | None, start: bool) -> Non
     if one.failing_since or partners.asks(one):
         click.echo(_doing(one), err=True)
         sys.exit(1)
-    click.echo(partner_sync.told(one.outcome))
+    click.echo(partner_findings.told(one.outcome))
 
 
 @partner.command("remove")

@@ -1,8 +1,7 @@
 """Keeping a newsletter and a list of another tool in step, in both directions.
 
-Three things are compared: how somebody stands here, how they stand there, and how both stood when
-they were last compared (PartnerEntry). Leaving anywhere leaves everywhere, and what the other side
-knew before does not undo it; only what somebody confirmed here later does.
+What is to be done about one person is in partner_rules.py; what is told of a run to editors, in
+partner_findings.py.
 
 A run reads all of the list first and changes nothing on it, since who goes while it is read can
 hide others. What it means to do is written down before it is done, in small transactions; every
@@ -13,9 +12,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -39,6 +37,22 @@ from widgets.models import (
     Suppression,
 )
 from widgets.models.database import insert
+from widgets.partner_findings import Found, sentence
+from widgets.partner_rules import (
+    ADDING,
+    BLOCKED,
+    ENDING,
+    GONE,
+    LEFT,
+    MOVED,
+    OFF,
+    ON,
+    REFUSED,
+    Do,
+    Here,
+    Known,
+    decide,
+)
 from widgets.partner_tools.tool import KnownThere, Member, Refused, There, Tool, ToolFails
 from widgets.partners import Asks, Overtaken, Turn
 from widgets.service import Service
@@ -53,105 +67,9 @@ ASK_AGAIN = timedelta(days=1)  # after the tool has refused an address
 MANY = 20  # ends of subscriptions in one run, and …
 MUCH = 0.2  # … of all: more than both, within a day, is asked about
 
-# How an entry says that both stood, or what we mean to do about it.
-ON = "on"  # both were on
-OFF = "off"  # both were off
-LEFT = "left"  # they have left there: to be ended here
-GONE = "gone"  # they are not in the list any more: to be looked at, and then the same
-ENDING = "ending"  # to be ended there
-ADDING = "adding"  # to be put on there
-MOVED = "moved"  # the address was changed here: the old one is to go there
-REFUSED = "refused"  # the tool does not take the address
-BLOCKED = "blocked"  # it does not take them any more, which we know
 _NOBODY = "-"  # before what stands for a remote id where there is none
 _SETTLED = (OFF, REFUSED, BLOCKED)
 _ENDS_HERE = (LEFT, GONE)
-
-
-class Do(Enum):
-    NOTHING = "nothing"
-    END_HERE = "end here"
-    END_THERE = "end there"
-    PUT_THERE = "put there"
-    TAKE_IN = "take in"
-
-
-@dataclass(frozen=True)
-class Here:
-    """How somebody stands here. left: unsubscribed, bounced, complained, erased or suppressed.
-    epoch: of the subscription; given_at: when they last confirmed it."""
-
-    is_on: bool = False
-    left: bool = False
-    epoch: int = 0
-    given_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """How both stood when they were last compared: an entry's state, and the epoch then."""
-
-    state: str
-    epoch: int
-
-
-def decide(here: Here, member: Member | None, known: Known | None) -> Do:
-    """What is to be done about one person. member: as they stand there; None: not in the list."""
-    there = member.there if member else There.ABSENT
-    if here.left:
-        return Do.END_THERE if member and member.is_on else Do.NOTHING
-    if not here.is_on:
-        return Do.TAKE_IN if there is There.ON else Do.NOTHING
-    anew = known is not None and here.epoch > known.epoch  # confirmed since
-    if there in (There.ON, There.PAUSED):
-        return Do.NOTHING
-    if there is There.UNCONFIRMED:
-        return Do.PUT_THERE
-    if there is There.ABSENT:
-        if known is None or known.state in (ADDING, MOVED):
-            return Do.PUT_THERE
-        if known.state == ON:
-            # Also where both changed since: nobody can tell which was later.
-            return Do.END_HERE
-        if known.state == REFUSED:
-            return Do.PUT_THERE
-        return Do.PUT_THERE if anew else Do.END_HERE
-    if there is There.BLOCKED:
-        known_off = known is not None and known.state in (OFF, LEFT, GONE, ENDING)
-        if (known is not None and known.state == BLOCKED) or (known_off and anew):
-            return Do.NOTHING  # they want it here, and nothing may put them on it there
-        return Do.END_HERE
-    return Do.PUT_THERE if _is_older(here, member, known, anew) else Do.END_HERE
-
-
-def _is_older(here: Here, member: Member | None, known: Known | None, anew: bool) -> bool:
-    """Whether they left over there before they last confirmed here."""
-    changed = member.changed if member else None
-    comparable = changed is not None and here.given_at is not None
-    later_here = comparable and here.given_at > changed  # type: ignore[operator]
-    if known is None or known.state in (ADDING, REFUSED, MOVED):
-        return later_here
-    if known.state == ON:
-        return anew and later_here
-    return anew and (later_here or not comparable)
-
-
-@dataclass
-class Found:
-    """What a run or a look found. there: who is or was on the list; same: who stands alike;
-    unknown: confirmed there and not here, and left alone; bad: what is no address."""
-
-    there: int = 0
-    same: int = 0
-    put: int = 0
-    end_here: int = 0
-    end_there: int = 0
-    take_in: int = 0
-    unknown: int = 0
-    bad: int = 0
-    refused: int = 0
-    entries: int = 0  # who was on both when they were last compared
-    matched: int = field(default=0, repr=False)
 
 
 def run_due(
@@ -212,57 +130,6 @@ def look_as_job(service: Service, task: Task) -> Outcome:
     except partners.NoSuchPartner:
         raise jobs.CannotBeDone("The partner was removed meanwhile.") from None
     return Outcome(sentence(found), (), path)
-
-
-def sentence(found: Found) -> str:
-    """
-    >>> sentence(Found(there=130, same=127, put=120, end_here=3, unknown=2))
-    'A run would put 120 people on the list there and end 3 subscriptions here. 127 stand alike.'
-    """
-    parts = []
-    if found.put:
-        parts.append(f"put {_people(found.put)} on the list there")
-    if found.end_there:
-        parts.append(f"take {_people(found.end_there)} off it there")
-    if found.end_here:
-        ends = "1 subscription" if found.end_here == 1 else f"{found.end_here:,} subscriptions"
-        parts.append(f"end {ends} here")
-    if found.take_in:
-        parts.append(f"take {_people(found.take_in)} in here")
-    alike = "1 stands" if found.same == 1 else f"{found.same:,} stand"
-    if not parts:
-        return f"A run would change nothing. {alike} alike."
-    start = ", ".join(parts[:-1])
-    return f"A run would {start + ' and ' if start else ''}{parts[-1]}. {alike} alike."
-
-
-def found(kept: Mapping[str, Any]) -> Found:
-    """What `look` has kept."""
-    return Found(**{name: value for name, value in kept.items() if name != "at"})
-
-
-def told(outcome: Mapping[str, Any]) -> str:
-    """What a run did.
-
-    >>> told({"put": 2, "end_there": 0, "end_here": 1, "take_in": 0, "same": 3})
-    '2 people put on the list there, 1 subscription ended here. 3 stood alike.'
-    """
-    parts = []
-    if put := outcome["put"]:
-        parts.append(f"{_people(put)} put on the list there")
-    if off := outcome["end_there"]:
-        parts.append(f"{_people(off)} taken off it there")
-    if ends := outcome["end_here"]:
-        ended = "1 subscription" if ends == 1 else f"{ends:,} subscriptions"
-        parts.append(f"{ended} ended here")
-    if taken := outcome["take_in"]:
-        parts.append(f"{_people(taken)} taken in here")
-    alike = f"{outcome['same']:,} stood alike."
-    return f"{', '.join(parts) or 'Nothing was to be done'}. {alike}"
-
-
-def _people(many: int) -> str:
-    return "1 person" if many == 1 else f"{many:,} people"
 
 
 @dataclass(frozen=True)

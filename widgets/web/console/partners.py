@@ -7,7 +7,7 @@ from flask import Response, abort, make_response, redirect, render_template, req
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from widgets import jobs, newsletter_texts, partner_sync, partners
+from widgets import jobs, newsletter_texts, partner_findings, partner_sync, partners
 from widgets.audit import Actor
 from widgets.models import Editor, Partner, Role
 from widgets.newsletter_texts import Listed
@@ -196,10 +196,10 @@ def _page(
         kinds=KINDS,
         compared=compared,
         asked=partners.asks(one),
-        looked=partner_sync.found(looked) if looked else None,
+        looked=partner_findings.found(looked) if looked else None,
         looked_at=datetime.fromisoformat(looked["at"]) if looked else None,
-        sentence=partner_sync.sentence,
-        told=partner_sync.told,
+        sentence=partner_findings.sentence,
+        told=partner_findings.told,
         typed=typed
         or Typed(one.kind, one.url, one.user, "", one.list_name, partners.takes_in(one)),
         problems=problems or {},
