@@ -42,7 +42,6 @@ LATELY = timedelta(minutes=5)
 STEP = 1000  # rows in one statement
 SETTLED = (MessageState.SENT, MessageState.REFUSED, MessageState.VOID)
 NOT_BEGUN = (DigestState.DRAFT, DigestState.APPROVED)
-WITHDRAWN = "every statement in it was withdrawn"
 
 
 class NoSuchDigest(Exception):
@@ -377,7 +376,7 @@ def approve(session: Session, digest_id: uuid.UUID, seen: str, actor: Actor, now
     if not is_draft and seen == _fingerprint(session, digest, DigestState.DRAFT, now):
         return False
     _check_seen(session, digest, seen, now)
-    _fix_contents(session, digest, now)
+    _fix_contents(session, digest, _inside(session, digest, now))
     digest.state, digest.approved_by, digest.approved_at = DigestState.APPROVED, actor.name, now
     digest.changed_at = now
     _note(session, digest, actor, "approved", now)
@@ -404,10 +403,12 @@ def begin(
     digest = _not_begun(session, digest_id)
     _check_seen(session, digest, seen, now)
     newsletter = digest.newsletter
-    _fix_contents(session, digest, now)
-    digest.total = rhythms.readers(session, newsletter, digest.rhythm, now)
-    if not digest.total:
+    inside = _inside(session, digest, now)
+    # Nothing is written yet: the schedule, where it can't be, goes on in this transaction.
+    if not (total := rhythms.readers(session, newsletter, digest.rhythm, now)):
         raise CannotBe("Nobody has subscribed to it yet.")
+    _fix_contents(session, digest, inside)
+    digest.total = total
     session.scalar(select(Newsletter.id).where(Newsletter.id == newsletter.id).with_for_update())
     last = select(func.max(Digest.number)).where(Digest.newsletter_id == newsletter.id)
     digest.number = (session.scalar(last) or 0) + 1
@@ -589,14 +590,18 @@ def _check_seen(session: Session, digest: Digest, seen: str | None, now: datetim
         raise Overtaken
 
 
-def _fix_contents(session: Session, digest: Digest, now: datetime) -> None:
-    """Keeps what is in an issue, and what was left out. Raises CannotBe where nothing is in it."""
-    inside = contents(session, digest, now)
-    if not inside:
-        new = set(proposed(session, digest, now))
-        if new and new <= left_out(session, digest):
-            raise CannotBe("Nothing is in it: all that is new is left out.")
-        raise CannotBe("Nothing is in it: no statement is new since the last issue.")
+def _inside(session: Session, digest: Digest, now: datetime) -> list[int]:
+    """What is in an issue that is to be sent. Raises CannotBe where nothing is."""
+    if inside := contents(session, digest, now):
+        return inside
+    new = set(proposed(session, digest, now))
+    if new and new <= left_out(session, digest):
+        raise CannotBe("Nothing is in it: all that is new is left out.")
+    raise CannotBe("Nothing is in it: no statement is new since the last issue.")
+
+
+def _fix_contents(session: Session, digest: Digest, inside: Sequence[int]) -> None:
+    """Keeps what is in an issue, and what was left out."""
     session.execute(
         delete(DigestStatement).where(DigestStatement.digest_id == digest.id, DigestStatement.is_in)
     )
@@ -627,17 +632,6 @@ def with_statement(session: Session, statement_id: int) -> Sequence[Digest]:
         )
         .order_by(Digest.started_at.desc(), Digest.id)
     ).all()
-
-
-def is_of_a_digest(session: Session, statement_id: int) -> bool:
-    """Whether a statement went out in an issue."""
-    return bool(
-        session.scalar(
-            select(
-                exists().where(DigestStatement.statement_id == statement_id, DigestStatement.is_in)
-            )
-        )
-    )
 
 
 def _note(

@@ -195,9 +195,14 @@ def fix(session: Session, digest: Digest) -> None:
         .distinct()
         .limit(MOST_LANGUAGES)
     )
+    inside = session.scalars(
+        select(DigestStatement.statement_id)
+        .where(DigestStatement.digest_id == digest.id, DigestStatement.is_in)
+        .order_by(DigestStatement.position)
+    ).all()
     for lang in dict.fromkeys((digest.newsletter.lang, *LANGUAGES, *asked)):
         if lang:
-            _keep(session, digest, lang)
+            _keep(session, digest, inside, lang)
 
 
 def of(session: Session, digest: Digest, lang: str | None) -> Edition:
@@ -241,14 +246,9 @@ def standing(session: Session, statement_ids: Iterable[int]) -> set[int]:
     )
 
 
-def _keep(session: Session, digest: Digest, lang: str) -> None:
+def _keep(session: Session, digest: Digest, inside: Sequence[int], lang: str) -> None:
     started = digest.started_at
     assert started
-    inside = session.scalars(
-        select(DigestStatement.statement_id)
-        .where(DigestStatement.digest_id == digest.id, DigestStatement.is_in)
-        .order_by(DigestStatement.position)
-    ).all()
     made = make(session, digest, inside, lang, started)
     session.execute(
         insert(session, DigestEdition)

@@ -110,9 +110,6 @@ class Effects:
     place: int
     newest: tuple[str, str] | None
 
-    def of_kind(self, kind: str) -> list[Place]:
-        return [place for place in self.places if place.kind == kind]
-
     def changes_latest(self) -> bool:
         """Whether frames change that show the latest statement, whatever it is about."""
         return any(place.path == LATEST for place in self.places)

@@ -35,10 +35,6 @@ LEASE = timedelta(minutes=10)  # renewed with every step
 ENDS_COUNT_FOR = timedelta(days=1)
 LONGEST = {"url": 500, "user": 200, "password": 500, "list_name": 200}
 KINDS = {"listmonk": "listmonk", "mailman": "Mailman 3"}
-LIST_NAMES = {
-    "listmonk": "the number of the list, like 3: it stands in the address of the list’s page",
-    "mailman": "the id of the list, like news.lists.example.org",
-}
 
 
 class NoSuchPartner(LookupError):

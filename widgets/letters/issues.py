@@ -122,12 +122,9 @@ def test_issue(service: Service, session: Session, row: Message) -> Draft | None
     editor, digest = row.editor, row.digest
     if editor is None or editor.removed_at is not None or digest is None:
         return None
-    now = datetime.now(UTC)
-    ids = digests.contents(session, digest, now)
-    if not ids:
+    edition = preview(session, digest, digest.newsletter.lang, datetime.now(UTC))
+    if edition is None:
         return None
-    lang = digest.newsletter.lang
-    edition = editions.make(session, digest, ids, lang, now)
     return Draft(
         to=editor.address,
         lang=edition.spoken,
@@ -135,9 +132,7 @@ def test_issue(service: Service, session: Session, row: Message) -> Draft | None
     )
 
 
-def preview(
-    service: Service, session: Session, digest: Digest, lang: str, now: datetime
-) -> Edition | None:
+def preview(session: Session, digest: Digest, lang: str, now: datetime) -> Edition | None:
     """An issue that has not begun to be sent, for a subscriber without wishes who reads this
     language; None where nothing is in it."""
     ids = digests.contents(session, digest, now)

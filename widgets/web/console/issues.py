@@ -316,7 +316,7 @@ def _numbers(name: str) -> list[int]:
 
 def _letter(database: Session, digest: Digest, lang: str) -> Mapping[str, str] | None:
     """The mail as it would be written for a reader of a language."""
-    edition = issue_letters.preview(service(), database, digest, lang, _now())
+    edition = issue_letters.preview(database, digest, lang, _now())
     if edition is None:
         return None
     with speaking(edition.spoken):
